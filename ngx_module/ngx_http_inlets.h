@@ -1,0 +1,84 @@
+/*
+ * The HTTP module: its configuration, and the entries of its parts.
+ *
+ *   ngx_http_inlets_module.c   directives, variables, inlets_tunnel
+ *   ngx_http_inlets_peer.c     the upstream peer: streams for proxy_pass
+ *   ngx_http_inlets_page.c     what a visitor sees instead of an answer
+ *   ngx_http_inlets_connect.c  WebSocket upgrades: monitors and links
+ *   ngx_http_inlets_monitor.c  the events on a monitor, registration
+ *   ngx_http_inlets_auth.c     who a client is
+ */
+
+#ifndef _NGX_HTTP_INLETS_H_INCLUDED_
+#define _NGX_HTTP_INLETS_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_inlets_tunnel.h"
+
+
+typedef struct {
+    ngx_inlets_registry_t       *tunnel;      /* inlets_tunnel */
+    ngx_inlets_registry_t       *connect;     /* inlets_connect */
+
+    ngx_msec_t                   wait;        /* inlets_wait */
+
+    ngx_str_t                    domain;      /* inlets_domain, lower case */
+    ngx_array_t                 *tokens;      /* inlets_token: of ngx_str_t */
+    ngx_flag_t                   public;      /* inlets_public */
+    ngx_http_complex_value_t    *url;         /* inlets_url, or NULL */
+
+    ngx_uint_t                   max_links;   /* advised and enforced */
+    ngx_uint_t                   max_streams; /* per link */
+    size_t                       window;      /* largest per stream */
+    size_t                       link_window; /* growth of all streams */
+
+    ngx_msec_t                   auth_timeout;
+    ngx_msec_t                   heartbeat_interval;
+    ngx_msec_t                   heartbeat_timeout;
+    ngx_msec_t                   drain_timeout;
+    time_t                       remember;    /* inlets_remember */
+} ngx_http_inlets_loc_conf_t;
+
+
+/* Content handler of inlets_connect: any of the three endpoints. */
+ngx_int_t ngx_http_inlets_connect_handler(ngx_http_request_t *r);
+
+/*
+ * The monitor takes the connection over: c->data, handlers, its own pool
+ * usage (c->pool), after the 101 was sent.  early: bytes that came with the
+ * request.  It is the owner of c from here.  scheme, server host and port for
+ * the public URL are copied out of r before r is freed.
+ */
+typedef struct ngx_http_inlets_monitor_s  ngx_http_inlets_monitor_t;
+
+/* auth: a claim about who the client is, from the "authenticate" event. */
+
+typedef struct {
+    ngx_str_t                    type;        /* "token", "credentials", ... */
+    ngx_str_t                    client_id;
+    ngx_str_t                    timestamp;   /* decimal, as it was signed */
+    ngx_str_t                    signature;   /* hex */
+    ngx_uint_t                   http;        /* asks for an HTTP tunnel */
+    ngx_uint_t                   has_name;    /* asks for a certain name */
+} ngx_http_inlets_auth_t;
+
+/*
+ * NGX_OK, or NGX_DECLINED with message: the text for the client, from the wire
+ * specification 2.5.
+ */
+ngx_int_t ngx_http_inlets_authenticate(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool);
+
+/* The peer, for inlets_tunnel's implicit upstream. */
+ngx_int_t ngx_http_inlets_init_upstream(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
+
+
+extern ngx_module_t  ngx_http_inlets_module;
+
+
+#endif /* _NGX_HTTP_INLETS_H_INCLUDED_ */

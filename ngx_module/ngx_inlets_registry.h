@@ -1,0 +1,120 @@
+/*
+ * The registry: which tunnel serves which host name or port, and in which
+ * worker processes its links are.  It lives in a shared memory zone and is kept
+ * over a reload.  All functions lock the zone's slab mutex for their own time
+ * only, copy values out, and may be called from any worker.
+ *
+ * A row is owned by a worker, named by process slot and pid; rows of a worker
+ * that died without cleaning up are purged by the worker that takes its slot.
+ */
+
+#ifndef _NGX_INLETS_REGISTRY_H_INCLUDED_
+#define _NGX_INLETS_REGISTRY_H_INCLUDED_
+
+
+#include "ngx_inlets.h"
+
+
+typedef enum {
+    NGX_INLETS_HTTP = 1,
+    NGX_INLETS_TCP
+} ngx_inlets_type_e;
+
+
+typedef struct {
+    ngx_pid_t                 pid;
+    ngx_int_t                 slot;         /* ngx_process_slot */
+    ngx_uint_t                links;
+} ngx_inlets_place_t;
+
+
+/* What a lookup copies out. */
+
+typedef struct {
+    ngx_inlets_id_t           id;
+    ngx_inlets_type_e         type;
+    in_port_t                 port;         /* TCP, host byte order */
+    size_t                    client_id_len;
+    u_char                    client_id[NGX_INLETS_CLIENT_ID];
+    ngx_uint_t                nplaces;
+    ngx_inlets_place_t        places[NGX_INLETS_MAX_LINKS];
+} ngx_inlets_found_t;
+
+
+/* What a client asks for at registration. */
+
+typedef struct {
+    ngx_inlets_type_e         type;
+    ngx_inlets_id_t           id;           /* of the new tunnel */
+    ngx_str_t                 host;         /* HTTP: full name, lower case */
+    in_port_t                 port;         /* TCP: 0 picks a free one */
+    ngx_str_t                 client_id;
+    ngx_str_t                 identity;     /* "token", "public" or
+                                               "credentials:<client id>": who
+                                               may resume; at most 80 bytes */
+    ngx_inlets_id_t          *resume;       /* NULL, or the id of the session
+                                               this one continues */
+    ngx_uint_t                max_links;    /* at most NGX_INLETS_MAX_LINKS */
+} ngx_inlets_claim_t;
+
+
+/*
+ * Configuration time.  add(): declares the zone (size > 0), or refers to one
+ * that is or will be declared (size 0), from http{} or stream{}; NULL: an error
+ * was logged.  add_port(): a port that a stream server listens on for this
+ * zone, host byte order.  get_port_count() for checks.
+ */
+ngx_inlets_registry_t *ngx_inlets_registry_add(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size);
+ngx_int_t ngx_inlets_registry_add_port(ngx_conf_t *cf,
+    ngx_inlets_registry_t *reg, in_port_t port);
+
+/* After all blocks were read: EMERG and NGX_ERROR if it was never declared. */
+ngx_int_t ngx_inlets_registry_check(ngx_cycle_t *cycle);
+
+/* In each worker, at start and at exit, for all zones of the cycle. */
+ngx_int_t ngx_inlets_registry_init_worker(ngx_cycle_t *cycle);
+void ngx_inlets_registry_exit_worker(ngx_cycle_t *cycle);
+
+/* True if this worker's row (slot and pid) is alive in some zone: trunks. */
+ngx_uint_t ngx_inlets_registry_worker_alive(ngx_pid_t pid);
+
+
+/*
+ * claim(): NGX_OK, claim->port is set for TCP; NGX_BUSY: name or port is held
+ * by another; NGX_DECLINED: the port is not one of this edge, or (port 0) none
+ * is free; NGX_ERROR: the zone is full, an ALERT was logged.  A resume that
+ * matches id and identity takes the route over, the older tunnel keeps its
+ * links until it ends.  A resume that matches nothing is an ordinary claim.
+ *
+ * end(): the tunnel is over.  Its route, if still its own, is free at once, and
+ * remembered as away for "remember" seconds (0: forgotten at once).
+ */
+ngx_int_t ngx_inlets_registry_claim(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_log_t *log);
+void ngx_inlets_registry_end(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
+    time_t remember);
+
+/*
+ * A link of this worker.  NGX_OK; NGX_DECLINED: no such tunnel; NGX_BUSY: it has
+ * max_links.
+ */
+ngx_int_t ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id);
+void ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id);
+
+/*
+ * Lookups.  NGX_OK: found is filled (nplaces may be 0: no link yet);
+ * NGX_AGAIN: the route is known and its client away; NGX_DECLINED: unknown.
+ * host is compared as given: lower case, no port, no final dot.
+ */
+ngx_int_t ngx_inlets_registry_find_host(ngx_inlets_registry_t *reg,
+    ngx_str_t *host, ngx_inlets_found_t *found);
+ngx_int_t ngx_inlets_registry_find_port(ngx_inlets_registry_t *reg,
+    in_port_t port, ngx_inlets_found_t *found);
+ngx_int_t ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_inlets_found_t *found);
+
+
+#endif /* _NGX_INLETS_REGISTRY_H_INCLUDED_ */

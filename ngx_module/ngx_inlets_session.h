@@ -1,0 +1,67 @@
+/*
+ * A mux session on an ngx_connection_t: a link (WebSocket, plain or TLS) or a
+ * trunk (Unix socket).  It reads into one buffer of the worker, gives the bytes
+ * to the mux, posts the events of the streams, and writes once per turn of the
+ * event loop what all streams have queued.
+ */
+
+#ifndef _NGX_INLETS_SESSION_H_INCLUDED_
+#define _NGX_INLETS_SESSION_H_INCLUDED_
+
+
+#include "ngx_inlets.h"
+
+
+typedef void (*ngx_inlets_session_pt)(ngx_inlets_session_t *session);
+typedef void (*ngx_inlets_session_open_pt)(ngx_inlets_session_t *session,
+    struct inlets_mux_stream *stream);
+
+
+struct ngx_inlets_session_s {
+    ngx_connection_t            *connection;
+    struct inlets_mux           *mux;
+
+    /*
+     * Set by the owner.  closed(): the session has ended, for whatever
+     * reason; called once, after the streams were told; frees what the owner
+     * holds, and the connection is closed right after it.  drain(): graceful
+     * exit of this worker.  opened(): the peer opened a stream (trunks).
+     */
+    void                        *data;
+    ngx_inlets_session_pt        closed;
+    ngx_inlets_session_pt        drain;
+    ngx_inlets_session_open_pt   opened;
+
+    ngx_msec_t                   timeout;     /* silence, then ping; silence
+                                                 again, then closed */
+    ngx_queue_t                  queue;       /* the owner's */
+
+    ngx_event_t                  flush;
+    ngx_msec_t                   received;    /* ngx_current_msec */
+    unsigned                     pinged:1;
+    unsigned                     closing:1;
+    unsigned                     done:1;
+};
+
+
+/*
+ * Takes the connection over: its handlers, its c->data, and its pool, where
+ * the session lives.  conf: carrier, client, accept and limits; allocator and
+ * ctx are filled in.  NULL: no memory, the connection is still the caller's.
+ * The caller then sets the handlers and calls start(), with bytes that were
+ * read too early, or NULL and 0; after it the session may be gone.
+ */
+ngx_inlets_session_t *ngx_inlets_session_create(ngx_connection_t *c,
+    struct inlets_mux_conf *conf);
+void ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
+    size_t len);
+
+/* Says go away (on links Close with code and reason), flushes, closes. */
+void ngx_inlets_session_close(ngx_inlets_session_t *session, ngx_uint_t code,
+    const char *reason);
+
+/* Something was queued in the mux: have it written in this turn. */
+void ngx_inlets_session_post(ngx_inlets_session_t *session);
+
+
+#endif /* _NGX_INLETS_SESSION_H_INCLUDED_ */

@@ -1,0 +1,69 @@
+/*
+ * A stream as nginx sees it: an ngx_connection_t with its own recv, send,
+ * recv_chain and send_chain, whose readiness comes from the mux.  Pool and
+ * log are the connection's; destroying the pool ends the stream (FIN where both
+ * sides are done, RST otherwise), ngx_close_connection() returns the
+ * connection.  Events are edge-triggered: active, and ready as told.
+ */
+
+#ifndef _NGX_INLETS_STREAM_H_INCLUDED_
+#define _NGX_INLETS_STREAM_H_INCLUDED_
+
+
+#include "ngx_inlets.h"
+
+
+struct ngx_inlets_stream_s {
+    struct sockaddr_un           sockaddr;    /* first: c->sockaddr is it */
+
+    ngx_connection_t            *connection;
+    struct inlets_mux_stream    *stream;      /* NULL: not attached, or over */
+    ngx_inlets_session_t        *session;
+
+    ngx_str_t                    head;        /* to be sent before all else */
+
+    /* bytes that are read as if they had come from the peer, then EOF */
+    ngx_str_t                    answer;
+
+    ngx_queue_t                  queue;       /* the owner's: idle, waiting */
+    void                        *data;        /* the owner's */
+
+    unsigned                     answering:1;
+    unsigned                     fin_sent:1;
+};
+
+
+/* The stream of such a connection. */
+#define ngx_inlets_stream(c)  ((ngx_inlets_stream_t *) (c)->sockaddr)
+
+
+/*
+ * create(): a connection that is not attached yet: reads and writes are AGAIN.
+ * attach(): opens a stream in the session for it; events are posted.
+ * NGX_DECLINED: the session takes no more.  accept(): a connection for a
+ * stream that the peer opened.  NULL: no memory or connections, logged.
+ *
+ * head is not copied; it has to live as long as the connection's pool.
+ */
+ngx_connection_t *ngx_inlets_stream_create(ngx_log_t *log);
+ngx_int_t ngx_inlets_stream_attach(ngx_connection_t *c,
+    ngx_inlets_session_t *session);
+ngx_connection_t *ngx_inlets_stream_accept(ngx_inlets_session_t *session,
+    struct inlets_mux_stream *stream, ngx_log_t *log);
+
+/* From now on what is written is discarded, and answer is what is read. */
+void ngx_inlets_stream_answer(ngx_connection_t *c, ngx_str_t *answer);
+
+/* The peer reads EOF after what was sent; reading goes on.  NGX_AGAIN: the
+   head still waits for room, call again when writable. */
+ngx_int_t ngx_inlets_stream_shutdown(ngx_connection_t *c);
+
+/* Ends stream, pool and connection; reset: RST where FIN would do. */
+void ngx_inlets_stream_close(ngx_connection_t *c, ngx_uint_t reset);
+
+/* Called by the session: posts events. */
+void ngx_inlets_stream_ready(struct inlets_mux_stream *stream,
+    ngx_uint_t events);
+
+
+#endif /* _NGX_INLETS_STREAM_H_INCLUDED_ */

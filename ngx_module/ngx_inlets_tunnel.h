@@ -1,0 +1,80 @@
+/*
+ * The tunnels whose links, or streams by trunk, this worker has; and dialling:
+ * from a route to a stream connection.
+ */
+
+#ifndef _NGX_INLETS_TUNNEL_H_INCLUDED_
+#define _NGX_INLETS_TUNNEL_H_INCLUDED_
+
+
+#include "ngx_inlets_registry.h"
+#include "ngx_inlets_session.h"
+#include "ngx_inlets_stream.h"
+
+
+struct ngx_inlets_tunnel_s {
+    ngx_rbtree_node_t            node;        /* by id */
+    ngx_inlets_id_t              id;
+    ngx_inlets_registry_t       *registry;
+    ngx_queue_t                  links;       /* of ngx_inlets_session_t */
+    ngx_queue_t                  idle;        /* of ngx_inlets_stream_t, the
+                                                 last used first */
+    ngx_uint_t                   nidle;
+};
+
+
+/*
+ * Links of this worker.  add_link(): registers the session as a link of the
+ * tunnel, here and in the registry; results as
+ * ngx_inlets_registry_add_link(), and NGX_ERROR without memory.
+ * delete_link(): undoes it; for the session's closed() handler.
+ */
+ngx_int_t ngx_inlets_tunnel_add_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_inlets_session_t *session);
+void ngx_inlets_tunnel_delete_link(ngx_inlets_id_t *id,
+    ngx_inlets_session_t *session);
+
+/* Of this worker, or NULL. */
+ngx_inlets_tunnel_t *ngx_inlets_tunnel_find(ngx_inlets_id_t *id);
+
+/* The link with the fewest streams that takes one more, or NULL. */
+ngx_inlets_session_t *ngx_inlets_tunnel_link(ngx_inlets_tunnel_t *tunnel);
+
+/* Closes this worker's links of a tunnel that has ended. */
+void ngx_inlets_tunnel_close(ngx_inlets_id_t *id, const char *reason);
+
+
+/*
+ * Dialling.  Gives a stream connection to the tunnel of host (if its length is
+ * not 0) or port, through a link of this worker or else through a trunk.
+ *
+ * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the client
+ * is away or has no link yet; within d->wait it is attached, or d->expired() is
+ * called.  NGX_DECLINED: unknown route.  NGX_BUSY: known and no stream to be
+ * had.  NGX_ERROR: no memory.  Closing the connection ends the wait.
+ *
+ * Each connection gets its own copy of d->head, in its pool.
+ */
+typedef struct ngx_inlets_dial_s  ngx_inlets_dial_t;
+
+struct ngx_inlets_dial_s {
+    ngx_inlets_registry_t       *registry;
+    ngx_str_t                    host;
+    in_port_t                    port;
+    ngx_str_t                    head;
+    ngx_msec_t                   wait;
+    ngx_log_t                   *log;
+    void                       (*expired)(ngx_inlets_dial_t *d);
+    void                        *data;
+
+    ngx_connection_t            *connection;
+    ngx_inlets_found_t           found;
+    ngx_event_t                  timer;
+    ngx_msec_t                   deadline;
+};
+
+/* d has to live as long as the connection does. */
+ngx_int_t ngx_inlets_dial(ngx_inlets_dial_t *d);
+
+
+#endif /* _NGX_INLETS_TUNNEL_H_INCLUDED_ */
