@@ -54,7 +54,22 @@ enum inlets_error {
     INLETS_E_NAME_CHARACTER = -61,
     INLETS_E_NAME_HYPHEN = -62,     /* first, last, or "xx--" */
     INLETS_E_UUID = -63,
-    INLETS_E_SIGNATURE = -64
+    INLETS_E_SIGNATURE = -64,
+    INLETS_E_NAME_DOMAIN = -65,     /* not one label in front of the domain */
+
+    /* addresses on the command line */
+    INLETS_E_URL_EMPTY = -80,
+    INLETS_E_URL_LENGTH = -81,
+    INLETS_E_URL_SCHEME = -82,
+    INLETS_E_URL_USERINFO = -83,
+    INLETS_E_URL_HOST = -84,
+    INLETS_E_URL_BRACKETS = -85,    /* IPv6 without them, or one missing */
+    INLETS_E_URL_NO_PORT = -86,
+    INLETS_E_URL_PORT = -87,
+    INLETS_E_URL_PATH = -88,        /* a character that can't be in it */
+    INLETS_E_URL_WITH_PATH = -89,   /* where none may be */
+    INLETS_E_URL_QUERY = -90,
+    INLETS_E_URL_FRAGMENT = -91
 };
 
 
