@@ -1,0 +1,235 @@
+# inlets for nginx
+#
+#   make            builds the modules and the client into build/
+#   make run        installs what is missing, builds, and shows a tunnel
+#   make test       installs what is missing, builds, and runs all tests
+#   make help       lists the rest
+
+SHELL    := /bin/bash
+
+BUILD    ?= build
+DESTDIR  ?=
+PREFIX   ?= /usr/local
+MODULEDIR ?= /usr/lib/nginx/modules
+
+# The nginx to build for: Debian's nginx-dev, or any source tree, which is
+# copied and configured with NGINX_FLAGS; its binary comes with "make nginx".
+NGINX_SRC   ?=
+NGINX_FLAGS ?= --with-compat --with-debug --with-threads \
+               --with-http_ssl_module --with-http_v2_module \
+               --with-http_realip_module --with-http_auth_request_module \
+               --with-http_stub_status_module --with-stream \
+               --with-stream_ssl_module --with-stream_realip_module
+NGINX_DEV   ?= /usr/share/nginx/src
+
+# make run
+UPSTREAM ?=
+NAME     ?= demo
+EDGE     ?= 127.0.0.1
+
+# make test, make fuzz
+TESTS    ?=
+JOBS     ?= 2
+FUZZ_SECONDS ?= 20
+
+CC       ?= cc
+CFLAGS   ?= -g -O2
+CPPFLAGS ?=
+LDFLAGS  ?=
+
+# 1: address and undefined-behaviour sanitizers, see "make asan"
+SANITIZE ?=
+
+VERSION  := $(shell sed -n 's/^\#define INLETS_VERSION *"\(.*\)"/\1/p' \
+                shared/inlets_version.h 2>/dev/null)
+
+override BUILD := $(abspath $(BUILD))
+TOP      := $(CURDIR)
+
+WARNINGS := -Wall -Wextra -Wshadow
+HARDEN   := -fstack-protector-strong -Wformat -Werror=format-security \
+            -Wl,-z,relro -Wl,-z,now
+SAN      := -fsanitize=address,undefined -fno-omit-frame-pointer
+
+FLAGS    := -std=c11 -D_GNU_SOURCE -Ishared $(CPPFLAGS) $(WARNINGS) $(CFLAGS)
+NGX_CC_OPT := -g -O2 -fPIC -fstack-protector-strong -Wformat \
+              -Werror=format-security -D_FORTIFY_SOURCE=2
+NGX_LD_OPT := -Wl,-z,relro -Wl,-z,now -fPIC
+
+ifeq ($(SANITIZE),1)
+    FLAGS  += $(SAN) -O1
+    HARDEN :=
+    NGX_CC_OPT := -g -O1 -fPIC $(SAN)
+    NGX_LD_OPT := -fPIC
+endif
+
+CLIENT_LIBS := -lwebsockets -luv -lcjson -lssl -lcrypto
+UNIT_LIBS   := -lcrypto
+
+CLIENT_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard client/*.c))
+SHARED_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard shared/*.c))
+UNITS       := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+FUZZERS     := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+MODULE_SRCS := $(wildcard ngx_module/*.c)
+MODULE_DEPS := $(wildcard ngx_module/*.h shared/*.h)
+
+NGX      := $(BUILD)/nginx
+NGX_MAKE  = $(MAKE) --no-print-directory -C $(NGX) -f objs/Makefile
+NGINX_TREE := $(or $(NGINX_SRC),$(NGINX_DEV))
+
+ifneq ($(NGINX_SRC),)
+    NGINX ?= $(NGX)/objs/nginx
+else
+    NGINX ?= $(firstword $(wildcard /usr/sbin/nginx /usr/local/sbin/nginx) \
+                 nginx)
+endif
+
+
+.PHONY: all modules client units nginx asan lint deps test-deps run test \
+        test-bare bench fuzz install clean help FORCE
+.DELETE_ON_ERROR:
+
+all: modules client
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo 'make deps, make test-deps  install packages'
+	@echo 'make modules, make client  build the one or the other'
+	@echo 'make nginx NGINX_SRC=DIR   builds nginx itself as well'
+	@echo 'make asan                  builds both with sanitizers'
+	@echo 'make lint                  gcc, clang and cppcheck, no warnings'
+	@echo 'make fuzz                  each fuzzer for FUZZ_SECONDS'
+	@echo 'make test TESTS=t/name.t   runs some of the tests'
+	@echo 'make test-bare             the README on bare Debian 12 and 13'
+	@echo 'make bench                 measures'
+	@echo 'make install, make clean   DESTDIR, PREFIX, MODULEDIR'
+
+
+# The modules.  nginx's own build does the work: it is configured once for
+# each nginx and set of flags, and knows what depends on our headers.
+
+define NGX_KEY
+$(NGINX_TREE) $(NGINX_FLAGS) $(CC) $(NGX_CC_OPT) $(NGX_LD_OPT) $(MODULE_DEPS)
+endef
+
+$(BUILD)/nginx.key: FORCE
+	@if [ ! -f $(NGINX_TREE)/src/core/nginx.h ]; then                     \
+	    echo "no nginx source in $(NGINX_TREE): run \"make deps\" for the" \
+	         "nginx-dev package, or say NGINX_SRC=DIR" >&2; exit 1; fi
+	@mkdir -p $(BUILD)
+	@{ echo '$(subst ','\'',$(NGX_KEY))';                                 \
+	   cat $(NGINX_TREE)/src/core/nginx.h $(NGINX_TREE)/conf_flags        \
+	       2>/dev/null | cksum; } > $@.new;                               \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+$(NGX)/objs/Makefile: $(BUILD)/nginx.key config
+	@rm -rf $(NGX)
+	@mkdir -p $(NGX)
+	@tar -C $(NGINX_TREE) --exclude=./objs --exclude=./.git \
+	    --exclude=./Makefile -cf - . | tar -C $(NGX) -xf -
+	@cd $(NGX) && if [ -n "$(NGINX_SRC)" ]; then                          \
+	    flags=( $(NGINX_FLAGS) --error-log-path=stderr );                 \
+	else                                                                  \
+	    . ./conf_flags; flags=( "$${NGX_CONF_FLAGS[@]}"                   \
+	        --with-stream=dynamic --with-stream_ssl_module );             \
+	fi;                                                                   \
+	configure=./configure; [ -x $$configure ] || configure=auto/configure; \
+	echo "configuring nginx from $(NGINX_TREE)";                          \
+	ASAN_OPTIONS=detect_leaks=0 $$configure --builddir=objs               \
+	    --with-cc="$(CC)" --with-cc-opt="$(NGX_CC_OPT)"                   \
+	    --with-ld-opt="$(NGX_LD_OPT)" "$${flags[@]}"                      \
+	    --add-dynamic-module=$(TOP) > configure.log 2>&1                  \
+	    || { tail -n 20 configure.log >&2; rm -f objs/Makefile; exit 1; }
+	@touch $@
+
+modules: $(NGX)/objs/Makefile
+	@$(NGX_MAKE) $$(sed -n \
+	    's/^objs.\(ngx_[a-z]*_inlets_module\.so\):.*/objs\/\1/p' \
+	    $(NGX)/objs/Makefile)
+	@mkdir -p $(BUILD)/modules
+	@for so in $(NGX)/objs/ngx_*_inlets_module.so; do                     \
+	    to=$(BUILD)/modules/$${so##*/};                                   \
+	    cmp -s $$so $$to || install -m 755 $$so $$to; done
+
+nginx: modules
+ifneq ($(NGINX_SRC),)
+	@$(NGX_MAKE) objs/nginx
+endif
+
+
+# The client, and whatever else is made of shared/.
+
+$(BUILD)/flags.key: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN)' > $@.new;                 \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(filter-out -Wl%,$(HARDEN)) -MMD -MP -c -o $@ $<
+
+client: $(BUILD)/inlets
+
+$(BUILD)/inlets: $(CLIENT_OBJS) $(SHARED_OBJS)
+	$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
+
+units: $(UNITS)
+
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
+
+.SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/t/unit/*.d)
+
+
+asan:
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all units
+
+
+lint: $(NGX)/objs/Makefile
+	.ci/lint $(BUILD)
+
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
+	@mkdir -p $(@D)
+	clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	    -o $@ $< $(wildcard shared/*.c) -lcrypto
+
+fuzz: $(FUZZERS)
+	.ci/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+
+deps:
+	.ci/deps build
+
+test-deps:
+	.ci/deps build test
+
+
+run: deps
+	$(MAKE) --no-print-directory nginx client
+	@BUILD="$(BUILD)" NGINX="$(NGINX)" UPSTREAM="$(UPSTREAM)" \
+	    NAME="$(NAME)" EDGE="$(EDGE)" conf/run
+
+
+test: test-deps
+	$(MAKE) --no-print-directory nginx client units asan
+	@BUILD="$(BUILD)" NGINX="$(NGINX)" JOBS="$(JOBS)" t/run $(TESTS)
+
+test-bare:
+	.ci/test-bare
+
+bench: all
+	BUILD="$(BUILD)" NGINX="$(NGINX)" bench/run
+
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULEDIR)
+	install -m 755 $(BUILD)/inlets $(DESTDIR)$(PREFIX)/bin/inlets
+	install -m 644 $(BUILD)/modules/*.so $(DESTDIR)$(MODULEDIR)/
+
+clean:
+	rm -rf $(BUILD)
