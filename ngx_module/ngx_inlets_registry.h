@@ -15,6 +15,9 @@
 #include "ngx_inlets.h"
 
 
+#define NGX_INLETS_WORKER_KEY  16
+
+
 typedef enum {
     NGX_INLETS_HTTP = 1,
     NGX_INLETS_TCP
@@ -76,8 +79,14 @@ ngx_int_t ngx_inlets_registry_check(ngx_cycle_t *cycle);
 ngx_int_t ngx_inlets_registry_init_worker(ngx_cycle_t *cycle);
 void ngx_inlets_registry_exit_worker(ngx_cycle_t *cycle);
 
-/* True if this worker's row (slot and pid) is alive in some zone: trunks. */
+/*
+ * For trunks.  worker_alive(): that worker has a row in some zone.
+ * worker_key(): copies the random value of its row, NGX_INLETS_WORKER_KEY
+ * bytes, or NGX_DECLINED.  reap(): purges its rows if it is dead.
+ */
 ngx_uint_t ngx_inlets_registry_worker_alive(ngx_pid_t pid);
+ngx_int_t ngx_inlets_registry_worker_key(ngx_pid_t pid, u_char *key);
+void ngx_inlets_registry_reap(ngx_pid_t pid);
 
 
 /*

@@ -4,9 +4,9 @@
  * tunnel's id; the worker at the other end opens a stream on one of its links
  * and relays all that follows, both ways.
  *
- * Each worker listens on an abstract socket address made of a random value
- * in the registry and its pid; a connection is taken only from a process of
- * the same user whose pid has a row in the registry (SO_PEERCRED).
+ * Each worker listens on an abstract socket address made of the random value
+ * in its row of the registry and its pid; a connection is taken only from a
+ * process of the same user whose pid has a row in the registry (SO_PEERCRED).
  */
 
 #ifndef _NGX_INLETS_TRUNK_H_INCLUDED_

@@ -1,0 +1,1218 @@
+
+#include "ngx_inlets_registry.h"
+
+#include <signal.h>
+#include <openssl/rand.h>
+
+
+#define NGX_INLETS_ZONE_MIN  (8 * ngx_pagesize)
+
+/* how long the routes of a worker that was killed are remembered, seconds */
+#define NGX_INLETS_REMEMBER  60
+
+
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_pid_t                    pid;
+    ngx_int_t                    slot;
+    u_char                       key[NGX_INLETS_WORKER_KEY];
+} ngx_inlets_worker_node_t;
+
+
+typedef struct {
+    int32_t                      pid;
+    int32_t                      slot;
+    uint32_t                     links;
+} ngx_inlets_place_node_t;
+
+
+typedef struct ngx_inlets_route_node_s  ngx_inlets_route_node_t;
+
+
+typedef struct {
+    ngx_str_node_t               sn;          /* by id */
+    ngx_inlets_id_t              id;
+    ngx_inlets_route_node_t     *route;       /* NULL: taken over */
+
+    int32_t                      pid;         /* of the monitor's worker */
+    int32_t                      slot;
+
+    uint16_t                     type;
+    uint16_t                     port;
+    uint16_t                     max_links;
+    uint16_t                     nlinks;
+    uint16_t                     nplaces;
+    uint16_t                     client_id_len;
+    uint16_t                     identity_len;
+    ngx_inlets_place_node_t      places[NGX_INLETS_MAX_LINKS];
+    u_char                       data[1];     /* client id, identity */
+} ngx_inlets_tunnel_node_t;
+
+
+struct ngx_inlets_route_node_s {
+    ngx_str_node_t               sn;          /* by host, or sn.node by port */
+    ngx_queue_t                  queue;       /* in "away" without a tunnel */
+    ngx_inlets_tunnel_node_t    *tunnel;      /* NULL: away */
+    time_t                       expires;
+    ngx_uint_t                   type;
+    u_char                       data[1];     /* host */
+};
+
+
+typedef struct {
+    ngx_rbtree_t                 hosts;
+    ngx_rbtree_node_t            hosts_sentinel;
+    ngx_rbtree_t                 ports;
+    ngx_rbtree_node_t            ports_sentinel;
+    ngx_rbtree_t                 tunnels;
+    ngx_rbtree_node_t            tunnels_sentinel;
+    ngx_queue_t                  away;        /* the latest first */
+    ngx_queue_t                  workers;
+    ngx_uint_t                   next;        /* where to look for a port */
+} ngx_inlets_registry_shctx_t;
+
+
+struct ngx_inlets_registry_s {
+    ngx_inlets_registry_shctx_t  *sh;
+    ngx_slab_pool_t              *shpool;
+    ngx_shm_zone_t               *shm_zone;
+
+    ngx_array_t                   ports;      /* of in_port_t */
+    u_char                       *offered;    /* a bit per port */
+
+    ngx_uint_t                    declared;   /* unsigned  declared:1; */
+};
+
+
+typedef void (*ngx_inlets_registry_pt)(ngx_inlets_registry_t *reg, void *data);
+
+
+static ngx_int_t ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static void ngx_inlets_registry_each(ngx_cycle_t *cycle,
+    ngx_inlets_registry_pt handler, void *data);
+static void ngx_inlets_registry_check_zone(ngx_inlets_registry_t *reg,
+    void *data);
+static void ngx_inlets_registry_enter(ngx_inlets_registry_t *reg, void *data);
+static void ngx_inlets_registry_leave(ngx_inlets_registry_t *reg, void *data);
+static void ngx_inlets_registry_reap_zone(ngx_inlets_registry_t *reg,
+    void *data);
+static void ngx_inlets_registry_key_zone(ngx_inlets_registry_t *reg,
+    void *data);
+static ngx_inlets_worker_node_t *ngx_inlets_registry_worker(
+    ngx_inlets_registry_t *reg, ngx_pid_t pid);
+static ngx_int_t ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg);
+static void ngx_inlets_registry_purge(ngx_inlets_registry_t *reg,
+    ngx_pid_t pid);
+static ngx_uint_t ngx_inlets_registry_dead(ngx_pid_t pid);
+
+static ngx_int_t ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim);
+static ngx_inlets_tunnel_node_t *ngx_inlets_registry_resumed(
+    ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
+static ngx_int_t ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg,
+    in_port_t *port);
+static ngx_inlets_tunnel_node_t *ngx_inlets_registry_create_tunnel(
+    ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
+static void ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel, time_t remember);
+static void ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
+    ngx_uint_t n);
+static ngx_inlets_route_node_t *ngx_inlets_registry_create_route(
+    ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
+static void ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route);
+static void ngx_inlets_registry_expire(ngx_inlets_registry_t *reg);
+static void *ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg,
+    size_t size);
+static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_host(
+    ngx_inlets_registry_t *reg, ngx_str_t *host);
+static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_port(
+    ngx_inlets_registry_t *reg, in_port_t port);
+static ngx_inlets_tunnel_node_t *ngx_inlets_registry_lookup_id(
+    ngx_inlets_registry_t *reg, ngx_inlets_id_t *id);
+static ngx_int_t ngx_inlets_registry_found(ngx_inlets_route_node_t *route,
+    ngx_inlets_found_t *found);
+static void ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
+    ngx_inlets_found_t *found);
+
+
+extern ngx_module_t  ngx_http_inlets_module;
+
+
+/* of this process, in its row of each zone */
+static u_char  ngx_inlets_registry_own_key[NGX_INLETS_WORKER_KEY];
+
+
+ngx_inlets_registry_t *
+ngx_inlets_registry_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
+{
+    ngx_shm_zone_t         *shm_zone;
+    ngx_inlets_registry_t  *reg;
+
+    if (name->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the name of an inlets zone is empty");
+        return NULL;
+    }
+
+    if (size && size < NGX_INLETS_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "inlets zone \"%V\" is too small, it needs "
+                           "at least %uz bytes", name, NGX_INLETS_ZONE_MIN);
+        return NULL;
+    }
+
+    shm_zone = ngx_shared_memory_add(cf, name, size, &ngx_http_inlets_module);
+    if (shm_zone == NULL) {
+        return NULL;
+    }
+
+    reg = shm_zone->data;
+
+    if (reg == NULL) {
+        reg = ngx_pcalloc(cf->pool, sizeof(ngx_inlets_registry_t));
+        if (reg == NULL) {
+            return NULL;
+        }
+
+        if (ngx_array_init(&reg->ports, cf->pool, 16, sizeof(in_port_t))
+            != NGX_OK)
+        {
+            return NULL;
+        }
+
+        reg->shm_zone = shm_zone;
+
+        shm_zone->init = ngx_inlets_registry_init_zone;
+        shm_zone->data = reg;
+    }
+
+    if (size) {
+        if (reg->declared) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "inlets zone \"%V\" is declared twice", name);
+            return NULL;
+        }
+
+        reg->declared = 1;
+    }
+
+    return reg;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_add_port(ngx_conf_t *cf, ngx_inlets_registry_t *reg,
+    in_port_t port)
+{
+    in_port_t  *p;
+
+    if (reg->offered == NULL) {
+        reg->offered = ngx_pcalloc(cf->pool, 65536 / 8);
+        if (reg->offered == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (reg->offered[port / 8] & (1 << (port % 8))) {
+        return NGX_OK;
+    }
+
+    p = ngx_array_push(&reg->ports);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *p = port;
+    reg->offered[port / 8] |= 1 << (port % 8);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_check(ngx_cycle_t *cycle)
+{
+    ngx_inlets_registry_t  *missing;
+
+    missing = NULL;
+
+    ngx_inlets_registry_each(cycle, ngx_inlets_registry_check_zone, &missing);
+
+    if (missing) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "inlets zone \"%V\" is not declared, "
+                      "add \"inlets_zone %V 8m;\" to http{}",
+                      &missing->shm_zone->shm.name,
+                      &missing->shm_zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_inlets_registry_check_zone(ngx_inlets_registry_t *reg, void *data)
+{
+    ngx_inlets_registry_t  **missing = data;
+
+    if (!reg->declared && *missing == NULL) {
+        *missing = reg;
+    }
+}
+
+
+static void
+ngx_inlets_registry_each(ngx_cycle_t *cycle, ngx_inlets_registry_pt handler,
+    void *data)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *shm_zone;
+
+    part = &cycle->shared_memory.part;
+    shm_zone = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            shm_zone = part->elts;
+            i = 0;
+        }
+
+        if (shm_zone[i].tag == &ngx_http_inlets_module && shm_zone[i].data) {
+            handler(shm_zone[i].data, data);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_inlets_registry_t  *oreg = data;
+
+    size_t                        len;
+    ngx_inlets_registry_t        *reg;
+    ngx_inlets_registry_shctx_t  *sh;
+
+    reg = shm_zone->data;
+
+    if (oreg) {
+        reg->sh = oreg->sh;
+        reg->shpool = oreg->shpool;
+
+        return NGX_OK;
+    }
+
+    reg->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (shm_zone->shm.exists) {
+        reg->sh = reg->shpool->data;
+
+        return NGX_OK;
+    }
+
+    sh = ngx_slab_calloc(reg->shpool, sizeof(ngx_inlets_registry_shctx_t));
+    if (sh == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_rbtree_init(&sh->hosts, &sh->hosts_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&sh->ports, &sh->ports_sentinel, ngx_rbtree_insert_value);
+    ngx_rbtree_init(&sh->tunnels, &sh->tunnels_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&sh->away);
+    ngx_queue_init(&sh->workers);
+
+    reg->sh = sh;
+    reg->shpool->data = sh;
+
+    len = sizeof(" in inlets zone \"\"") + shm_zone->shm.name.len;
+
+    reg->shpool->log_ctx = ngx_slab_alloc(reg->shpool, len);
+    if (reg->shpool->log_ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(reg->shpool->log_ctx, " in inlets zone \"%V\"%Z",
+                &shm_zone->shm.name);
+
+    reg->shpool->log_nomem = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_init_worker(ngx_cycle_t *cycle)
+{
+    ngx_int_t  rc;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    if (RAND_bytes(ngx_inlets_registry_own_key, NGX_INLETS_WORKER_KEY) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    ngx_inlets_registry_each(cycle, ngx_inlets_registry_enter, &rc);
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                      "inlets zone is full, no room for a worker");
+    }
+
+    /* a worker without its row can take no tunnels but serves all else */
+
+    return NGX_OK;
+}
+
+
+void
+ngx_inlets_registry_exit_worker(ngx_cycle_t *cycle)
+{
+    ngx_inlets_registry_each(cycle, ngx_inlets_registry_leave, NULL);
+}
+
+
+static void
+ngx_inlets_registry_enter(ngx_inlets_registry_t *reg, void *data)
+{
+    ngx_int_t *rc = data;
+
+    ngx_queue_t               *q, *next;
+    ngx_inlets_worker_node_t  *worker;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    for (q = ngx_queue_head(&reg->sh->workers);
+         q != ngx_queue_sentinel(&reg->sh->workers);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        worker = ngx_queue_data(q, ngx_inlets_worker_node_t, queue);
+
+        if (worker->slot == ngx_process_slot || worker->pid == ngx_pid
+            || ngx_inlets_registry_dead(worker->pid))
+        {
+            ngx_inlets_registry_purge(reg, worker->pid);
+        }
+    }
+
+    if (ngx_inlets_registry_add_worker(reg) != NGX_OK) {
+        *rc = NGX_ERROR;
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+static void
+ngx_inlets_registry_leave(ngx_inlets_registry_t *reg, void *data)
+{
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    ngx_inlets_registry_purge(reg, ngx_pid);
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+void
+ngx_inlets_registry_reap(ngx_pid_t pid)
+{
+    if (ngx_inlets_registry_dead(pid)) {
+        ngx_inlets_registry_each((ngx_cycle_t *) ngx_cycle,
+                                 ngx_inlets_registry_reap_zone, &pid);
+    }
+}
+
+
+static void
+ngx_inlets_registry_reap_zone(ngx_inlets_registry_t *reg, void *data)
+{
+    ngx_pid_t *pid = data;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    ngx_inlets_registry_purge(reg, *pid);
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_inlets_registry_worker_alive(ngx_pid_t pid)
+{
+    u_char  key[NGX_INLETS_WORKER_KEY];
+
+    return ngx_inlets_registry_worker_key(pid, key) == NGX_OK;
+}
+
+
+typedef struct {
+    ngx_pid_t                    pid;
+    u_char                      *key;
+    ngx_int_t                    rc;
+} ngx_inlets_registry_key_t;
+
+
+ngx_int_t
+ngx_inlets_registry_worker_key(ngx_pid_t pid, u_char *key)
+{
+    ngx_inlets_registry_key_t  ctx;
+
+    if (pid == ngx_pid) {
+        ngx_memcpy(key, ngx_inlets_registry_own_key, NGX_INLETS_WORKER_KEY);
+        return NGX_OK;
+    }
+
+    ctx.pid = pid;
+    ctx.key = key;
+    ctx.rc = NGX_DECLINED;
+
+    ngx_inlets_registry_each((ngx_cycle_t *) ngx_cycle,
+                             ngx_inlets_registry_key_zone, &ctx);
+
+    return ctx.rc;
+}
+
+
+static void
+ngx_inlets_registry_key_zone(ngx_inlets_registry_t *reg, void *data)
+{
+    ngx_inlets_registry_key_t *ctx = data;
+
+    ngx_inlets_worker_node_t  *worker;
+
+    if (ctx->rc == NGX_OK) {
+        return;
+    }
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    worker = ngx_inlets_registry_worker(reg, ctx->pid);
+
+    if (worker) {
+        ngx_memcpy(ctx->key, worker->key, NGX_INLETS_WORKER_KEY);
+        ctx->rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+static ngx_inlets_worker_node_t *
+ngx_inlets_registry_worker(ngx_inlets_registry_t *reg, ngx_pid_t pid)
+{
+    ngx_queue_t               *q;
+    ngx_inlets_worker_node_t  *worker;
+
+    for (q = ngx_queue_head(&reg->sh->workers);
+         q != ngx_queue_sentinel(&reg->sh->workers);
+         q = ngx_queue_next(q))
+    {
+        worker = ngx_queue_data(q, ngx_inlets_worker_node_t, queue);
+
+        if (worker->pid == pid) {
+            return worker;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg)
+{
+    ngx_inlets_worker_node_t  *worker;
+
+    if (ngx_inlets_registry_worker(reg, ngx_pid)) {
+        return NGX_OK;
+    }
+
+    worker = ngx_inlets_registry_alloc(reg, sizeof(ngx_inlets_worker_node_t));
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->pid = ngx_pid;
+    worker->slot = ngx_process_slot;
+    ngx_memcpy(worker->key, ngx_inlets_registry_own_key,
+               NGX_INLETS_WORKER_KEY);
+
+    ngx_queue_insert_tail(&reg->sh->workers, &worker->queue);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_inlets_registry_purge(ngx_inlets_registry_t *reg, ngx_pid_t pid)
+{
+    ngx_uint_t                    i;
+    ngx_rbtree_node_t            *node, *next;
+    ngx_inlets_worker_node_t     *worker;
+    ngx_inlets_tunnel_node_t     *tunnel;
+    ngx_inlets_registry_shctx_t  *sh;
+
+    sh = reg->sh;
+
+    node = (sh->tunnels.root == &sh->tunnels_sentinel)
+           ? NULL : ngx_rbtree_min(sh->tunnels.root, &sh->tunnels_sentinel);
+
+    while (node) {
+        next = ngx_rbtree_next(&sh->tunnels, node);
+
+        tunnel = (ngx_inlets_tunnel_node_t *) node;
+
+        for (i = 0; i < tunnel->nplaces; i++) {
+            if (tunnel->places[i].pid == pid) {
+                tunnel->nlinks -= tunnel->places[i].links;
+                ngx_inlets_registry_delete_place(tunnel, i);
+                break;
+            }
+        }
+
+        if (tunnel->pid == pid) {
+            ngx_inlets_registry_delete_tunnel(reg, tunnel,
+                                              NGX_INLETS_REMEMBER);
+        }
+
+        node = next;
+    }
+
+    worker = ngx_inlets_registry_worker(reg, pid);
+
+    if (worker) {
+        ngx_queue_remove(&worker->queue);
+        ngx_slab_free_locked(reg->shpool, worker);
+    }
+}
+
+
+static ngx_uint_t
+ngx_inlets_registry_dead(ngx_pid_t pid)
+{
+    return pid != ngx_pid && kill(pid, 0) == -1 && ngx_errno == NGX_ESRCH;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_claim(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_log_t *log)
+{
+    ngx_int_t  rc;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    ngx_inlets_registry_expire(reg);
+
+    rc = ngx_inlets_registry_claim_locked(reg, claim);
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "inlets zone \"%V\" is full, no room for a tunnel",
+                      &reg->shm_zone->shm.name);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim)
+{
+    in_port_t                  port;
+    ngx_uint_t                 created;
+    ngx_inlets_route_node_t   *route;
+    ngx_inlets_tunnel_node_t  *tunnel, *old;
+
+    if (ngx_inlets_registry_lookup_id(reg, &claim->id)) {
+        return NGX_BUSY;
+    }
+
+    if (ngx_inlets_registry_add_worker(reg) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    port = claim->port;
+    old = ngx_inlets_registry_resumed(reg, claim);
+
+    if (claim->type == NGX_INLETS_TCP) {
+
+        if (port == 0 && old) {
+            port = old->port;
+        }
+
+        if (port == 0) {
+            if (ngx_inlets_registry_pick_port(reg, &port) != NGX_OK) {
+                return NGX_DECLINED;
+            }
+
+        } else if (reg->offered == NULL
+                   || !(reg->offered[port / 8] & (1 << (port % 8))))
+        {
+            return NGX_DECLINED;
+        }
+
+        claim->port = port;
+        route = ngx_inlets_registry_lookup_port(reg, port);
+
+    } else {
+        route = ngx_inlets_registry_lookup_host(reg, &claim->host);
+    }
+
+    if (route && route->tunnel && route->tunnel != old
+        && ngx_inlets_registry_dead(route->tunnel->pid))
+    {
+        ngx_inlets_registry_purge(reg, route->tunnel->pid);
+        old = NULL;
+    }
+
+    if (route && route->tunnel && route->tunnel != old) {
+        return NGX_BUSY;
+    }
+
+    created = 0;
+
+    if (route == NULL) {
+        route = ngx_inlets_registry_create_route(reg, claim);
+        if (route == NULL) {
+            return NGX_ERROR;
+        }
+
+        created = 1;
+
+    } else if (route->tunnel == NULL) {
+
+        /* not to be evicted by the allocation below */
+
+        ngx_queue_remove(&route->queue);
+    }
+
+    tunnel = ngx_inlets_registry_create_tunnel(reg, claim);
+
+    if (tunnel == NULL) {
+        if (created) {
+            ngx_inlets_registry_delete_route(reg, route);
+
+        } else if (route->tunnel == NULL) {
+            ngx_queue_insert_head(&reg->sh->away, &route->queue);
+        }
+
+        return NGX_ERROR;
+    }
+
+    if (route->tunnel) {
+        route->tunnel->route = NULL;
+    }
+
+    route->tunnel = tunnel;
+    tunnel->route = route;
+
+    return NGX_OK;
+}
+
+
+static ngx_inlets_tunnel_node_t *
+ngx_inlets_registry_resumed(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim)
+{
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    if (claim->resume == NULL) {
+        return NULL;
+    }
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, claim->resume);
+
+    if (tunnel == NULL
+        || tunnel->route == NULL
+        || tunnel->type != claim->type
+        || tunnel->identity_len != claim->identity.len
+        || ngx_memcmp(tunnel->data + tunnel->client_id_len,
+                      claim->identity.data, claim->identity.len)
+           != 0)
+    {
+        return NULL;
+    }
+
+    return tunnel;
+}
+
+
+/* A port that is away is taken only when no other is left. */
+
+static ngx_int_t
+ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg, in_port_t *port)
+{
+    in_port_t                *ports, away;
+    ngx_uint_t                i, n, next;
+    ngx_inlets_route_node_t  *route;
+
+    ports = reg->ports.elts;
+    n = reg->ports.nelts;
+    away = 0;
+
+    for (i = 0; i < n; i++) {
+        next = (reg->sh->next + i) % n;
+
+        route = ngx_inlets_registry_lookup_port(reg, ports[next]);
+
+        if (route == NULL) {
+            reg->sh->next = next + 1;
+            *port = ports[next];
+            return NGX_OK;
+        }
+
+        if (route->tunnel == NULL && away == 0) {
+            away = ports[next];
+        }
+    }
+
+    if (away == 0) {
+        return NGX_DECLINED;
+    }
+
+    *port = away;
+
+    return NGX_OK;
+}
+
+
+static ngx_inlets_tunnel_node_t *
+ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim)
+{
+    u_char                    *p;
+    size_t                     len;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    len = ngx_min(claim->client_id.len, NGX_INLETS_CLIENT_ID);
+
+    tunnel = ngx_inlets_registry_alloc(reg,
+                                   offsetof(ngx_inlets_tunnel_node_t, data)
+                                   + len + claim->identity.len + 1);
+    if (tunnel == NULL) {
+        return NULL;
+    }
+
+    tunnel->id = claim->id;
+    tunnel->sn.str.data = tunnel->id.data;
+    tunnel->sn.str.len = NGX_INLETS_ID_LEN;
+    tunnel->sn.node.key = ngx_murmur_hash2(tunnel->id.data, NGX_INLETS_ID_LEN);
+
+    tunnel->pid = ngx_pid;
+    tunnel->slot = ngx_process_slot;
+    tunnel->type = claim->type;
+    tunnel->port = claim->port;
+    tunnel->max_links = ngx_min(claim->max_links, NGX_INLETS_MAX_LINKS);
+    tunnel->client_id_len = len;
+    tunnel->identity_len = claim->identity.len;
+
+    p = ngx_cpymem(tunnel->data, claim->client_id.data, len);
+    ngx_memcpy(p, claim->identity.data, claim->identity.len);
+
+    ngx_rbtree_insert(&reg->sh->tunnels, &tunnel->sn.node);
+
+    return tunnel;
+}
+
+
+static void
+ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel, time_t remember)
+{
+    ngx_inlets_route_node_t  *route;
+
+    route = tunnel->route;
+
+    if (route && remember == 0) {
+        ngx_inlets_registry_delete_route(reg, route);
+
+    } else if (route) {
+        route->tunnel = NULL;
+        route->expires = ngx_time() + remember;
+        ngx_queue_insert_head(&reg->sh->away, &route->queue);
+    }
+
+    ngx_rbtree_delete(&reg->sh->tunnels, &tunnel->sn.node);
+    ngx_slab_free_locked(reg->shpool, tunnel);
+}
+
+
+static void
+ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
+    ngx_uint_t n)
+{
+    tunnel->nplaces--;
+
+    ngx_memmove(&tunnel->places[n], &tunnel->places[n + 1],
+                (tunnel->nplaces - n) * sizeof(ngx_inlets_place_node_t));
+}
+
+
+static ngx_inlets_route_node_t *
+ngx_inlets_registry_create_route(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim)
+{
+    size_t                    len;
+    ngx_inlets_route_node_t  *route;
+
+    len = (claim->type == NGX_INLETS_HTTP) ? claim->host.len : 0;
+
+    route = ngx_inlets_registry_alloc(reg,
+                                      offsetof(ngx_inlets_route_node_t, data)
+                                      + len + 1);
+    if (route == NULL) {
+        return NULL;
+    }
+
+    route->type = claim->type;
+
+    if (claim->type == NGX_INLETS_TCP) {
+        route->sn.node.key = claim->port;
+        ngx_rbtree_insert(&reg->sh->ports, &route->sn.node);
+
+        return route;
+    }
+
+    ngx_memcpy(route->data, claim->host.data, len);
+
+    route->sn.str.data = route->data;
+    route->sn.str.len = len;
+    route->sn.node.key = ngx_murmur_hash2(route->data, len);
+
+    ngx_rbtree_insert(&reg->sh->hosts, &route->sn.node);
+
+    return route;
+}
+
+
+/* The route is not in the queue of those away. */
+
+static void
+ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route)
+{
+    ngx_rbtree_delete((route->type == NGX_INLETS_HTTP) ? &reg->sh->hosts
+                                                       : &reg->sh->ports,
+                      &route->sn.node);
+
+    ngx_slab_free_locked(reg->shpool, route);
+}
+
+
+/* Two at each claim: more than are added. */
+
+static void
+ngx_inlets_registry_expire(ngx_inlets_registry_t *reg)
+{
+    ngx_uint_t                n;
+    ngx_queue_t              *q;
+    ngx_inlets_route_node_t  *route;
+
+    for (n = 0; n < 2 && !ngx_queue_empty(&reg->sh->away); n++) {
+        q = ngx_queue_last(&reg->sh->away);
+        route = ngx_queue_data(q, ngx_inlets_route_node_t, queue);
+
+        if (route->expires > ngx_time()) {
+            return;
+        }
+
+        ngx_queue_remove(q);
+        ngx_inlets_registry_delete_route(reg, route);
+    }
+}
+
+
+/* Makes room by forgetting the routes that are away, the oldest first. */
+
+static void *
+ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg, size_t size)
+{
+    void                     *p;
+    ngx_queue_t              *q;
+    ngx_inlets_route_node_t  *route;
+
+    for ( ;; ) {
+        p = ngx_slab_calloc_locked(reg->shpool, size);
+
+        if (p || ngx_queue_empty(&reg->sh->away)) {
+            return p;
+        }
+
+        q = ngx_queue_last(&reg->sh->away);
+        route = ngx_queue_data(q, ngx_inlets_route_node_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_inlets_registry_delete_route(reg, route);
+    }
+}
+
+
+void
+ngx_inlets_registry_end(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
+    time_t remember)
+{
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+
+    if (tunnel) {
+        ngx_inlets_registry_delete_tunnel(reg, tunnel, remember);
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_inlets_place_node_t   *place;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+
+    if (tunnel == NULL || ngx_inlets_registry_add_worker(reg) != NGX_OK) {
+        rc = NGX_DECLINED;
+        goto done;
+    }
+
+    if (tunnel->nlinks >= tunnel->max_links) {
+        rc = NGX_BUSY;
+        goto done;
+    }
+
+    for (i = 0; i < tunnel->nplaces; i++) {
+        if (tunnel->places[i].pid == ngx_pid) {
+            break;
+        }
+    }
+
+    place = &tunnel->places[i];
+
+    if (i == tunnel->nplaces) {
+        tunnel->nplaces++;
+
+        place->pid = ngx_pid;
+        place->slot = ngx_process_slot;
+        place->links = 0;
+    }
+
+    place->links++;
+    tunnel->nlinks++;
+
+    rc = NGX_OK;
+
+done:
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    return rc;
+}
+
+
+void
+ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id)
+{
+    ngx_uint_t                 i;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+
+    if (tunnel) {
+        for (i = 0; i < tunnel->nplaces; i++) {
+
+            if (tunnel->places[i].pid != ngx_pid) {
+                continue;
+            }
+
+            tunnel->nlinks--;
+
+            if (--tunnel->places[i].links == 0) {
+                ngx_inlets_registry_delete_place(tunnel, i);
+            }
+
+            break;
+        }
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_inlets_registry_find_host(ngx_inlets_registry_t *reg, ngx_str_t *host,
+    ngx_inlets_found_t *found)
+{
+    ngx_int_t  rc;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    rc = ngx_inlets_registry_found(ngx_inlets_registry_lookup_host(reg, host),
+                                   found);
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_find_port(ngx_inlets_registry_t *reg, in_port_t port,
+    ngx_inlets_found_t *found)
+{
+    ngx_int_t  rc;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    rc = ngx_inlets_registry_found(ngx_inlets_registry_lookup_port(reg, port),
+                                   found);
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
+    ngx_inlets_found_t *found)
+{
+    ngx_int_t                  rc;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    rc = NGX_DECLINED;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+
+    if (tunnel) {
+        ngx_inlets_registry_copy(tunnel, found);
+        rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    return rc;
+}
+
+
+static ngx_inlets_route_node_t *
+ngx_inlets_registry_lookup_host(ngx_inlets_registry_t *reg, ngx_str_t *host)
+{
+    uint32_t  hash;
+
+    hash = ngx_murmur_hash2(host->data, host->len);
+
+    return (ngx_inlets_route_node_t *)
+               ngx_str_rbtree_lookup(&reg->sh->hosts, host, hash);
+}
+
+
+static ngx_inlets_route_node_t *
+ngx_inlets_registry_lookup_port(ngx_inlets_registry_t *reg, in_port_t port)
+{
+    ngx_rbtree_node_t  *node, *sentinel;
+
+    node = reg->sh->ports.root;
+    sentinel = reg->sh->ports.sentinel;
+
+    while (node != sentinel) {
+
+        if (port == node->key) {
+            return (ngx_inlets_route_node_t *) node;
+        }
+
+        node = (port < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static ngx_inlets_tunnel_node_t *
+ngx_inlets_registry_lookup_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
+{
+    uint32_t   hash;
+    ngx_str_t  str;
+
+    str.data = id->data;
+    str.len = NGX_INLETS_ID_LEN;
+    hash = ngx_murmur_hash2(str.data, str.len);
+
+    return (ngx_inlets_tunnel_node_t *)
+               ngx_str_rbtree_lookup(&reg->sh->tunnels, &str, hash);
+}
+
+
+static ngx_int_t
+ngx_inlets_registry_found(ngx_inlets_route_node_t *route,
+    ngx_inlets_found_t *found)
+{
+    if (route == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (route->tunnel == NULL) {
+        return (route->expires > ngx_time()) ? NGX_AGAIN : NGX_DECLINED;
+    }
+
+    ngx_inlets_registry_copy(route->tunnel, found);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
+    ngx_inlets_found_t *found)
+{
+    ngx_uint_t  i;
+
+    found->id = tunnel->id;
+    found->type = tunnel->type;
+    found->port = tunnel->port;
+
+    found->client_id_len = tunnel->client_id_len;
+    ngx_memcpy(found->client_id, tunnel->data, tunnel->client_id_len);
+
+    found->nplaces = tunnel->nplaces;
+
+    for (i = 0; i < tunnel->nplaces; i++) {
+        found->places[i].pid = tunnel->places[i].pid;
+        found->places[i].slot = tunnel->places[i].slot;
+        found->places[i].links = tunnel->places[i].links;
+    }
+}
