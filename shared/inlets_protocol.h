@@ -77,12 +77,13 @@
 #define INLETS_AUTH_TIMEOUT          10000      /* edge waits for the login */
 #define INLETS_AUTH_REPLY_TIMEOUT    30000      /* client waits for the reply */
 #define INLETS_HANDSHAKE_TIMEOUT     10000
-#define INLETS_HEARTBEAT_TIMEOUT     60000      /* edge drops a silent monitor */
+#define INLETS_HEARTBEAT_TIMEOUT     60000      /* of a monitor, at the edge */
 
 
 /* Why a login failed; %s is filled in by the edge. */
 #define INLETS_FAIL_CLIENT           "invalid client: "
-#define INLETS_FAIL_PUBLIC_TCP       "public auth is only allowed for http tunnel"
+#define INLETS_FAIL_PUBLIC_TCP                                                \
+    "public auth is only allowed for http tunnel"
 #define INLETS_FAIL_NOT_FOUND        "client not found: %s"
 #define INLETS_FAIL_NO_CREDENTIALS                                            \
     "credentials auth requires clients configuration or token"

@@ -52,7 +52,7 @@ struct inlets_proxy2 {
  * header is complete within INLETS_PROXY2_MAX bytes.
  */
 int inlets_proxy2_write(uint8_t *buf, size_t size,
-    const struct inlets_proxy2 *p);
+    const struct inlets_proxy2 *h);
 int inlets_proxy2_parse(const uint8_t *buf, size_t len,
     struct inlets_proxy2 *ret);
 

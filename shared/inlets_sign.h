@@ -44,7 +44,7 @@ int inlets_ws_accept(const char *key, size_t key_len,
     char ret[INLETS_WS_ACCEPT_LEN + 1]);
 
 /* Sec-WebSocket-Key from 16 random bytes. */
-int inlets_ws_key(const uint8_t random[16], char ret[INLETS_WS_KEY_LEN + 1]);
+void inlets_ws_key(const uint8_t random[16], char ret[INLETS_WS_KEY_LEN + 1]);
 
 
 #endif /* INLETS_SIGN_H */

@@ -7,7 +7,7 @@
 
 
 #define INLETS_VERSION         "0.1.0"
-#define INLETS_VERSION_NUMBER  1000     /* major * 10^6 + minor * 10^3 + patch */
+#define INLETS_VERSION_NUMBER  1000     /* major * 10^6, minor * 10^3, patch */
 
 
 #endif /* INLETS_VERSION_H */
