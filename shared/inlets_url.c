@@ -223,12 +223,12 @@ inlets_url_parse_authority(const char *text, size_t len, uint16_t port,
 }
 
 
-/* Visible ASCII that can stand in a request line and in no other role. */
+/* Takes what may stand in a request line as it is. */
 
 static int
 inlets_url_parse_path(const char *text, size_t len, struct inlets_url *url)
 {
-    if (len > 0 && text[len - 1] == '/') {
+    while (len > 0 && text[len - 1] == '/') {
         len--;
     }
 
