@@ -26,19 +26,22 @@ struct ngx_inlets_session_s {
      * reason; called once, after the streams were told; frees what the owner
      * holds, and the connection is closed right after it.  drain(): graceful
      * exit of this worker.  opened(): the peer opened a stream (trunks).
+     * check(): called each time the timer fires, at most every "timeout";
+     * it may close the session.  All but closed() may be NULL.
      */
     void                        *data;
     ngx_inlets_session_pt        closed;
     ngx_inlets_session_pt        drain;
+    ngx_inlets_session_pt        check;
     ngx_inlets_session_open_pt   opened;
 
     ngx_msec_t                   timeout;     /* silence, then ping; silence
-                                                 again, then closed */
+                                                 again, then closed; 0: no
+                                                 timer */
     ngx_queue_t                  queue;       /* the owner's */
 
     ngx_event_t                  flush;
     ngx_msec_t                   received;    /* ngx_current_msec */
-    unsigned                     pinged:1;
     unsigned                     closing:1;
     unsigned                     done:1;
 };
@@ -56,12 +59,20 @@ ngx_inlets_session_t *ngx_inlets_session_create(ngx_connection_t *c,
 void ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
     size_t len);
 
-/* Says go away (on links Close with code and reason), flushes, closes. */
+/*
+ * Says go away (on links Close with code and reason), flushes, closes.  abort()
+ * closes at once.  Both may be called from any handler; after them the session
+ * may be gone.
+ */
 void ngx_inlets_session_close(ngx_inlets_session_t *session, ngx_uint_t code,
     const char *reason);
+void ngx_inlets_session_abort(ngx_inlets_session_t *session);
 
 /* Something was queued in the mux: have it written in this turn. */
 void ngx_inlets_session_post(ngx_inlets_session_t *session);
+
+/* Closes a connection with its pool, as whoever made it does. */
+void ngx_inlets_close_connection(ngx_connection_t *c);
 
 
 #endif /* _NGX_INLETS_SESSION_H_INCLUDED_ */

@@ -14,7 +14,7 @@
 
 
 struct ngx_inlets_stream_s {
-    struct sockaddr_un           sockaddr;    /* first: c->sockaddr is it */
+    struct sockaddr              sockaddr;    /* first: c->sockaddr is it */
 
     ngx_connection_t            *connection;
     struct inlets_mux_stream    *stream;      /* NULL: not attached, or over */
@@ -25,21 +25,23 @@ struct ngx_inlets_stream_s {
     /* bytes that are read as if they had come from the peer, then EOF */
     ngx_str_t                    answer;
 
-    ngx_queue_t                  queue;       /* the owner's: idle, waiting */
+    ngx_queue_t                  queue;       /* the owner's: idle */
     void                        *data;        /* the owner's */
+    ngx_msec_t                   used;        /* the owner's: idle since */
 
+    unsigned                     attached:1;  /* at some time */
     unsigned                     answering:1;
-    unsigned                     fin_sent:1;
 };
 
 
-/* The stream of such a connection. */
+/* The stream of such a connection; is_stream() tells sockets from them. */
 #define ngx_inlets_stream(c)  ((ngx_inlets_stream_t *) (c)->sockaddr)
+#define ngx_inlets_is_stream(c)  ((c)->recv == ngx_inlets_stream_recv)
 
 
 /*
  * create(): a connection that is not attached yet: reads and writes are AGAIN.
- * attach(): opens a stream in the session for it; events are posted.
+ * attach(): opens a stream in the session for it; the write event is posted.
  * NGX_DECLINED: the session takes no more.  accept(): a connection for a
  * stream that the peer opened.  NULL: no memory or connections, logged.
  *
@@ -51,15 +53,26 @@ ngx_int_t ngx_inlets_stream_attach(ngx_connection_t *c,
 ngx_connection_t *ngx_inlets_stream_accept(ngx_inlets_session_t *session,
     struct inlets_mux_stream *stream, ngx_log_t *log);
 
-/* From now on what is written is discarded, and answer is what is read. */
+/*
+ * From now on what is written is discarded, and answer, which is not copied,
+ * is what is read.
+ */
 void ngx_inlets_stream_answer(ngx_connection_t *c, ngx_str_t *answer);
 
-/* The peer reads EOF after what was sent; reading goes on.  NGX_AGAIN: the
-   head still waits for room, call again when writable. */
+/*
+ * The peer reads EOF after what was sent; reading goes on.  NGX_AGAIN: the
+ * head still waits for room, call again when writable.  NGX_ERROR: it is reset.
+ */
 ngx_int_t ngx_inlets_stream_shutdown(ngx_connection_t *c);
 
 /* Ends stream, pool and connection; reset: RST where FIN would do. */
 void ngx_inlets_stream_close(ngx_connection_t *c, ngx_uint_t reset);
+
+/* Bytes straight into the output; results as inlets_mux_reserve(). */
+ssize_t ngx_inlets_stream_reserve(ngx_connection_t *c, u_char **ret_buf);
+void ngx_inlets_stream_commit(ngx_connection_t *c, size_t bytes);
+
+ssize_t ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size);
 
 /* Called by the session: posts events. */
 void ngx_inlets_stream_ready(struct inlets_mux_stream *stream,
