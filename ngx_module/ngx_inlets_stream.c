@@ -354,7 +354,7 @@ ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size)
     if (st->stream == NULL) {
 
         if (st->attached) {
-            return ngx_inlets_stream_reset(st, rev, "recv()");
+            return ngx_inlets_stream_reset(st, rev, "recv() failed");
         }
 
         rev->ready = 0;
@@ -389,7 +389,7 @@ ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size)
         return 0;
 
     default: /* INLETS_MUX_RESET */
-        return ngx_inlets_stream_reset(st, rev, "recv()");
+        return ngx_inlets_stream_reset(st, rev, "recv() failed");
     }
 }
 
@@ -602,7 +602,7 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
     }
 
     if (st->stream == NULL) {
-        return st->attached ? ngx_inlets_stream_reset(st, c->write, "send()")
+        return st->attached ? ngx_inlets_stream_reset(st, c->write, "send() failed")
                             : 0;
     }
 
@@ -616,7 +616,7 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
             return 0;
 
         default:
-            return ngx_inlets_stream_reset(st, c->write, "send()");
+            return ngx_inlets_stream_reset(st, c->write, "send() failed");
         }
     }
 
@@ -627,7 +627,7 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
                    inlets_mux_id(st->stream), n, size);
 
     if (n < 0) {
-        return ngx_inlets_stream_reset(st, c->write, "send()");
+        return ngx_inlets_stream_reset(st, c->write, "send() failed");
     }
 
     ngx_inlets_session_post(st->session);

@@ -13,13 +13,14 @@
 
 
 struct ngx_inlets_tunnel_s {
-    ngx_rbtree_node_t            node;        /* by id */
+    ngx_rbtree_node_t            node;        /* by the id's first bytes */
     ngx_inlets_id_t              id;
     ngx_inlets_registry_t       *registry;
     ngx_queue_t                  links;       /* of ngx_inlets_session_t */
     ngx_queue_t                  idle;        /* of ngx_inlets_stream_t, the
                                                  last used first */
     ngx_uint_t                   nidle;
+    ngx_event_t                  timer;       /* closes idle streams */
 };
 
 
@@ -45,15 +46,34 @@ void ngx_inlets_tunnel_close(ngx_inlets_id_t *id, const char *reason);
 
 
 /*
+ * Streams between two requests.  keep(): takes an attached stream connection
+ * with nothing unread; NGX_DECLINED: it stays the caller's.  It is closed
+ * after NGX_INLETS_IDLE_TIME, when the peer sends anything, or when more than
+ * NGX_INLETS_IDLE_MAX are kept.  idle(): the last one kept, or NULL.
+ */
+#define NGX_INLETS_IDLE_MAX   128
+#define NGX_INLETS_IDLE_TIME  30000
+
+ngx_int_t ngx_inlets_tunnel_keep(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_connection_t *c);
+ngx_connection_t *ngx_inlets_tunnel_idle(ngx_inlets_id_t *id);
+
+
+/*
  * Dialling.  Gives a stream connection to the tunnel of host (if its length is
  * not 0) or port, through a link of this worker or else through a trunk.
  *
- * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the client
- * is away or has no link yet; within d->wait it is attached, or d->expired() is
- * called.  NGX_DECLINED: unknown route.  NGX_BUSY: known and no stream to be
- * had.  NGX_ERROR: no memory.  Closing the connection ends the wait.
+ * lookup(): only asks the registry, with its results, and fills d->found; dial()
+ * after it does not ask again.
  *
- * Each connection gets its own copy of d->head, in its pool.
+ * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the client
+ * is away or has no link yet; within d->wait it is attached and its write event
+ * posted, or d->expired() is called, once.  NGX_DECLINED: unknown route.
+ * NGX_BUSY: known and no stream to be had.  NGX_ERROR: no memory.  Closing the
+ * connection ends the wait.
+ *
+ * Each connection gets its own copy of d->head, in its pool.  d has to live as
+ * long as the connection is not attached.
  */
 typedef struct ngx_inlets_dial_s  ngx_inlets_dial_t;
 
@@ -71,9 +91,15 @@ struct ngx_inlets_dial_s {
     ngx_inlets_found_t           found;
     ngx_event_t                  timer;
     ngx_msec_t                   deadline;
+    ngx_pool_cleanup_t          *cleanup;     /* of the wait */
+    ngx_int_t                    looked_up;   /* NGX_CONF_UNSET: not yet */
 };
 
-/* d has to live as long as the connection does. */
+#define ngx_inlets_dial_init(d)                                               \
+    ngx_memzero(d, sizeof(ngx_inlets_dial_t));                                \
+    (d)->looked_up = NGX_CONF_UNSET
+
+ngx_int_t ngx_inlets_dial_lookup(ngx_inlets_dial_t *d);
 ngx_int_t ngx_inlets_dial(ngx_inlets_dial_t *d);
 
 
