@@ -36,11 +36,15 @@ struct ngx_inlets_relay_s {
     ngx_msec_t                   timeout;     /* idle, 0: none */
     ngx_inlets_relay_done_pt     done;        /* closes a and b */
     void                        *data;
+    ngx_str_t                    early;       /* read from a before, not
+                                                 copied */
 
     off_t                        sent[2];     /* bytes to a, to b */
 
     void                        *a_data;      /* c->data, given back at end */
     void                        *b_data;
+    ngx_event_t                  timer;
+    ngx_msec_t                   moved;       /* when anything did */
     unsigned                     a_eof:1;
     unsigned                     b_eof:1;
     unsigned                     a_shutdown:1;
@@ -52,7 +56,10 @@ struct ngx_inlets_relay_s {
 /*
  * Takes the handlers and c->data of a and b until done() is called, once,
  * possibly before start() returns.  The struct is the caller's; fields from
- * "sent" on are zeroed.
+ * "sent" on are zeroed.  b may be attached later.  A running relay keeps an
+ * exiting worker alive, with a timeout or without.
+ *
+ * On NGX_INLETS_RELAY_RESET of b a socket a is set to be closed with a reset.
  */
 void ngx_inlets_relay_start(ngx_inlets_relay_t *relay);
 
