@@ -37,6 +37,9 @@ CFLAGS   ?= -g -O2
 CPPFLAGS ?=
 LDFLAGS  ?=
 
+# 1: shows the compiler's command lines
+V        ?=
+
 # 1: address and undefined-behaviour sanitizers, see "make asan"
 SANITIZE ?=
 
@@ -45,6 +48,7 @@ VERSION  := $(shell sed -n 's/^\#define INLETS_VERSION *"\(.*\)"/\1/p' \
 
 override BUILD := $(abspath $(BUILD))
 TOP      := $(CURDIR)
+Q        := $(if $(V),,@)
 
 WARNINGS := -Wall -Wextra -Wshadow
 HARDEN   := -fstack-protector-strong -Wformat -Werror=format-security \
@@ -74,7 +78,7 @@ MODULE_SRCS := $(wildcard ngx_module/*.c)
 MODULE_DEPS := $(wildcard ngx_module/*.h shared/*.h)
 
 NGX      := $(BUILD)/nginx
-NGX_MAKE  = $(MAKE) --no-print-directory -C $(NGX) -f objs/Makefile
+NGX_MAKE  = $(MAKE) $(if $(V),,-s) --no-print-directory -C $(NGX) -f objs/Makefile
 NGINX_TREE := $(or $(NGINX_SRC),$(NGINX_DEV))
 
 ifneq ($(NGINX_SRC),)
@@ -143,6 +147,7 @@ $(NGX)/objs/Makefile: $(BUILD)/nginx.key config
 	@touch $@
 
 modules: $(NGX)/objs/Makefile
+	@echo 'building the modules in $(BUILD)'
 	@$(NGX_MAKE) $$(sed -n \
 	    's/^objs.\(ngx_[a-z]*_inlets_module\.so\):.*/objs\/\1/p' \
 	    $(NGX)/objs/Makefile)
@@ -166,18 +171,19 @@ $(BUILD)/flags.key: FORCE
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(filter-out -Wl%,$(HARDEN)) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) $(filter-out -Wl%,$(HARDEN)) -MMD -MP -c -o $@ $<
 
 client: $(BUILD)/inlets
 
 $(BUILD)/inlets: $(CLIENT_OBJS) $(SHARED_OBJS)
-	$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
+	@echo 'linking $@'
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
 
 units: $(UNITS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
 
 .SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
 
@@ -194,7 +200,7 @@ lint: $(NGX)/objs/Makefile
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
 	@mkdir -p $(@D)
-	clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
+	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -o $@ $< $(wildcard shared/*.c) -lcrypto
 

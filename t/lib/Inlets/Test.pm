@@ -316,13 +316,10 @@ sub certificate {
         my $san = join ',', map { (/^[\d.]+$|:/ ? 'IP' : 'DNS') . ":$_" }
                             @names;
 
-        system('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
-            'ec_paramgen_curve:prime256v1', '-nodes', '-days', '3', '-subj',
-            "/CN=$names[0]", '-addext', "subjectAltName=$san", '-keyout',
-            $key, '-out', $crt, '-batch', '-quiet') == 0
-        or system("openssl req -x509 -newkey rsa:2048 -nodes -days 3 "
-            . "-subj '/CN=$names[0]' -addext 'subjectAltName=$san' "
-            . "-keyout '$key' -out '$crt' -batch 2>/dev/null") == 0
+        system("openssl req -x509 -newkey ec -nodes -days 3 "
+            . "-pkeyopt ec_paramgen_curve:prime256v1 -subj '/CN=$names[0]' "
+            . "-addext 'subjectAltName=$san' -keyout '$key' -out '$crt' "
+            . "-batch 2>/dev/null") == 0
         or die 'openssl req failed';
 
         chmod 0644, $key;
