@@ -137,6 +137,7 @@ static void ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     ngx_inlets_found_t *found);
 
 
+extern ngx_module_t  ngx_http_module;
 extern ngx_module_t  ngx_http_inlets_module;
 
 
@@ -235,6 +236,13 @@ ngx_int_t
 ngx_inlets_registry_check(ngx_cycle_t *cycle)
 {
     ngx_inlets_registry_t  *missing;
+
+    if (ngx_get_conf(cycle->conf_ctx, ngx_http_module) == NULL) {
+
+        /* http{} is yet to come, or nginx finds the zone's size missing */
+
+        return NGX_OK;
+    }
 
     missing = NULL;
 

@@ -491,37 +491,42 @@ ngx_inlets_relay_events(ngx_inlets_relay_t *relay)
 static void
 ngx_inlets_relay_end(ngx_inlets_relay_t *relay, ngx_inlets_relay_end_e end)
 {
-    ngx_connection_t  *a, *b;
-
     if (relay->ended) {
         return;
     }
 
-    relay->ended = 1;
-
-    a = relay->a;
-    b = relay->b;
-
-    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, a->log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_EVENT, relay->a->log, 0,
                    "inlets relay end: %d, %O and %O bytes",
                    (int) end, relay->sent[0], relay->sent[1]);
+
+    ngx_inlets_relay_stop(relay);
+
+    if (end == NGX_INLETS_RELAY_RESET) {
+        relay->b_lost = ngx_inlets_relay_lost(relay->b);
+
+        if (relay->b_lost
+            && !relay->b_eof
+            && !ngx_inlets_is_stream(relay->a))
+        {
+            ngx_inlets_relay_linger(relay->a);
+        }
+    }
+
+    relay->done(relay, end);
+}
+
+
+void
+ngx_inlets_relay_stop(ngx_inlets_relay_t *relay)
+{
+    relay->ended = 1;
 
     if (relay->timer.timer_set) {
         ngx_del_timer(&relay->timer);
     }
 
-    a->data = relay->a_data;
-    b->data = relay->b_data;
-
-    if (end == NGX_INLETS_RELAY_RESET
-        && ngx_inlets_relay_lost(b)
-        && !relay->b_eof
-        && !ngx_inlets_is_stream(a))
-    {
-        ngx_inlets_relay_linger(a);
-    }
-
-    relay->done(relay, end);
+    relay->a->data = relay->a_data;
+    relay->b->data = relay->b_data;
 }
 
 

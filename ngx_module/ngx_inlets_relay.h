@@ -49,6 +49,7 @@ struct ngx_inlets_relay_s {
     unsigned                     b_eof:1;
     unsigned                     a_shutdown:1;
     unsigned                     b_shutdown:1;
+    unsigned                     b_lost:1;    /* it was b that was reset */
     unsigned                     ended:1;
 };
 
@@ -62,6 +63,9 @@ struct ngx_inlets_relay_s {
  * On NGX_INLETS_RELAY_RESET of b a socket a is set to be closed with a reset.
  */
 void ngx_inlets_relay_start(ngx_inlets_relay_t *relay);
+
+/* Gives a and b back without done(). */
+void ngx_inlets_relay_stop(ngx_inlets_relay_t *relay);
 
 
 #endif /* _NGX_INLETS_RELAY_H_INCLUDED_ */
