@@ -1,0 +1,205 @@
+
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
+#include "ngx_http_inlets.h"
+#include "inlets_protocol.h"
+#include "inlets_sign.h"
+
+
+static ngx_int_t ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_auth_signature(ngx_array_t *secrets,
+    ngx_http_inlets_auth_t *auth);
+static ngx_int_t ngx_http_inlets_auth_fail(ngx_str_t *message,
+    ngx_pool_t *pool, const char *fmt, ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_inlets_token = ngx_string(INLETS_AUTH_TOKEN);
+static ngx_str_t  ngx_http_inlets_credentials =
+    ngx_string(INLETS_AUTH_CREDENTIALS);
+static ngx_str_t  ngx_http_inlets_public = ngx_string(INLETS_AUTH_PUBLIC);
+
+static ngx_str_t  ngx_http_inlets_public_secret =
+    ngx_string(INLETS_PUBLIC_SECRET);
+
+/* Signed with when there is no secret, so that it takes as long. */
+static ngx_str_t  ngx_http_inlets_no_secret = ngx_string("-");
+
+
+static ngx_inline ngx_uint_t
+ngx_http_inlets_auth_is(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
+}
+
+
+ngx_int_t
+ngx_http_inlets_authenticate(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool)
+{
+    ngx_int_t     rc, signature;
+    ngx_array_t  *secrets;
+
+    secrets = NULL;
+
+    if (auth->type.len == 0) {
+        auth->type = ngx_http_inlets_token;
+    }
+
+    rc = ngx_http_inlets_auth_lookup(ilcf, auth, &secrets, message, pool);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    signature = ngx_http_inlets_auth_signature(secrets, auth);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (signature != NGX_OK) {
+        ngx_str_set(message, INLETS_FAIL_SIGNATURE);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The secrets, one of which must have signed.  NGX_DECLINED: none applies, and
+ * message says why.
+ */
+
+static ngx_int_t
+ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool)
+{
+    ngx_str_t   *secret;
+    ngx_uint_t   tokens;
+
+    tokens = ilcf->tokens && ilcf->tokens->nelts;
+
+    if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_public)) {
+
+        if (!auth->http) {
+            return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT INLETS_FAIL_PUBLIC_TCP, NULL);
+        }
+
+        if (!ilcf->public) {
+            return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT
+                          "public auth is not enabled on this server", NULL);
+        }
+
+        if (auth->has_name) {
+            return ngx_http_inlets_auth_fail(message, pool,
+                                             INLETS_FAIL_PUBLIC_NAME, NULL);
+        }
+
+        *secrets = ngx_array_create(pool, 1, sizeof(ngx_str_t));
+        if (*secrets == NULL) {
+            return NGX_ERROR;
+        }
+
+        secret = ngx_array_push(*secrets);
+        *secret = ngx_http_inlets_public_secret;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_credentials)) {
+
+        if (!tokens) {
+            return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT INLETS_FAIL_NO_CREDENTIALS, NULL);
+        }
+
+        /* with no clients configured, the token is the secret of any id */
+
+        *secrets = ilcf->tokens;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_token)) {
+
+        if (!tokens) {
+            return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT INLETS_FAIL_NO_TOKEN, NULL);
+        }
+
+        *secrets = ilcf->tokens;
+
+        return NGX_OK;
+    }
+
+    return ngx_http_inlets_auth_fail(message, pool,
+                                     INLETS_FAIL_CLIENT
+                                     "unknown authType \"%V\"", &auth->type);
+}
+
+
+/* All secrets are tried, whichever matches, and at least one. */
+
+static ngx_int_t
+ngx_http_inlets_auth_signature(ngx_array_t *secrets,
+    ngx_http_inlets_auth_t *auth)
+{
+    ngx_int_t    rc;
+    ngx_str_t   *secret;
+    ngx_uint_t   i, n;
+
+    if (secrets) {
+        secret = secrets->elts;
+        n = secrets->nelts;
+
+    } else {
+        secret = &ngx_http_inlets_no_secret;
+        n = 1;
+    }
+
+    rc = NGX_DECLINED;
+
+    for (i = 0; i < n; i++) {
+
+        if (inlets_sign_check(secret[i].data, secret[i].len,
+                              auth->timestamp.data, auth->timestamp.len,
+                              (char *) auth->signature.data,
+                              auth->signature.len)
+            == INLETS_OK)
+        {
+            rc = NGX_OK;
+        }
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_auth_fail(ngx_str_t *message, ngx_pool_t *pool,
+    const char *fmt, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(fmt) + (value ? value->len : 0);
+
+    message->data = ngx_pnalloc(pool, len);
+    if (message->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    message->len = ngx_slprintf(message->data, message->data + len, fmt,
+                                value)
+                   - message->data;
+
+    return NGX_DECLINED;
+}
