@@ -1,7 +1,8 @@
 /*
  * The HTTP module: its configuration, and the entries of its parts.
  *
- *   ngx_http_inlets_module.c   directives, variables, inlets_tunnel
+ *   ngx_http_inlets_module.c   directives and variables
+ *   ngx_http_inlets_proxy.c    inlets_tunnel: proxy_pass and its defaults
  *   ngx_http_inlets_peer.c     the upstream peer: streams for proxy_pass
  *   ngx_http_inlets_page.c     what a visitor sees instead of an answer
  *   ngx_http_inlets_connect.c  WebSocket upgrades: monitors and links
@@ -20,7 +21,9 @@
 #include "ngx_inlets_tunnel.h"
 
 
-typedef struct {
+typedef struct ngx_http_inlets_loc_conf_s  ngx_http_inlets_loc_conf_t;
+
+struct ngx_http_inlets_loc_conf_s {
     ngx_inlets_registry_t       *tunnel;      /* inlets_tunnel */
     ngx_inlets_registry_t       *connect;     /* inlets_connect */
 
@@ -41,7 +44,23 @@ typedef struct {
     ngx_msec_t                   heartbeat_timeout;
     ngx_msec_t                   drain_timeout;
     time_t                       remember;    /* inlets_remember */
-} ngx_http_inlets_loc_conf_t;
+
+    /* during configuration: the level above, and this one's proxy_* */
+    ngx_http_inlets_loc_conf_t  *parent;
+    void                        *proxy;
+};
+
+
+/* Of a request in a location with inlets_tunnel, set by its peer. */
+
+typedef struct {
+    ngx_inlets_dial_t            dial;
+    ngx_http_request_t          *request;
+    ngx_uint_t                   known;       /* dial.found is filled */
+    unsigned                     local:1;     /* the edge answers itself */
+
+    u_char                       host[NGX_INLETS_MAX_HOST + 1];
+} ngx_http_inlets_ctx_t;
 
 
 /* Content handler of inlets_connect: any of the three endpoints. */
@@ -73,12 +92,30 @@ typedef struct {
 ngx_int_t ngx_http_inlets_authenticate(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool);
 
+/* inlets_tunnel: the implicit upstream, and proxy_pass to it. */
+char *ngx_http_inlets_proxy_pass(ngx_conf_t *cf, ngx_inlets_registry_t *reg,
+    ngx_str_t *name);
+
+/*
+ * Before the proxy module merges its settings: cache_key() once, defaults() for
+ * each location with inlets_tunnel.  What the user has set, here or at an outer
+ * level, is left as it is.
+ */
+char *ngx_http_inlets_proxy_cache_key(ngx_conf_t *cf);
+char *ngx_http_inlets_proxy_defaults(ngx_conf_t *cf,
+    ngx_http_inlets_loc_conf_t *ilcf);
+
+/* The page for a status: its text, and its type for this visitor. */
+ngx_int_t ngx_http_inlets_page(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *text);
+
 /* The peer, for inlets_tunnel's implicit upstream. */
 ngx_int_t ngx_http_inlets_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 
 
 extern ngx_module_t  ngx_http_inlets_module;
+extern ngx_module_t  ngx_http_proxy_module;
 
 
 #endif /* _NGX_HTTP_INLETS_H_INCLUDED_ */

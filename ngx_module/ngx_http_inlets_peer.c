@@ -1,0 +1,462 @@
+
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
+/*
+ * The upstream peer of inlets_tunnel: a stream to the client that serves the
+ * visitor's host.  An idle stream is used again where that is safe; where there
+ * is no tunnel, the edge answers on a stream that leads nowhere.
+ *
+ * All of this happens in the peer, and not in a phase before, so that the cache
+ * can answer for a client that is away.
+ */
+
+
+#include "ngx_http_inlets.h"
+#include "inlets_name.h"
+#include "inlets_proxy2.h"
+
+
+static ngx_int_t ngx_http_inlets_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_http_inlets_get_peer(ngx_peer_connection_t *pc,
+    void *data);
+static void ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state);
+static ngx_uint_t ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc,
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf,
+    size_t size);
+static ngx_int_t ngx_http_inlets_addr(struct sockaddr *sa, uint8_t addr[16],
+    uint16_t *port);
+static void ngx_http_inlets_expired(ngx_inlets_dial_t *d);
+static ngx_int_t ngx_http_inlets_answer(ngx_http_inlets_ctx_t *ctx,
+    ngx_uint_t status);
+
+
+ngx_int_t
+ngx_http_inlets_init_upstream(ngx_conf_t *cf, ngx_http_upstream_srv_conf_t *us)
+{
+    us->peer.init = ngx_http_inlets_init_peer;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    size_t                       len;
+    ngx_str_t                   *host;
+    ngx_http_inlets_ctx_t       *ctx;
+    ngx_http_inlets_loc_conf_t  *ilcf;
+
+    ctx = ngx_palloc(r->pool, sizeof(ngx_http_inlets_ctx_t));
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_inlets_dial_init(&ctx->dial);
+
+    ilcf = ngx_http_get_module_loc_conf(r, ngx_http_inlets_module);
+
+    ctx->request = r;
+    ctx->known = 0;
+    ctx->local = 0;
+
+    ctx->dial.registry = us->peer.data;
+    ctx->dial.wait = ilcf->wait;
+    ctx->dial.log = r->connection->log;
+    ctx->dial.expired = ngx_http_inlets_expired;
+    ctx->dial.data = ctx;
+
+    if (r->headers_in.host) {
+        host = &r->headers_in.host->value;
+
+        if (inlets_host_normalize((char *) host->data, host->len,
+                                  (char *) ctx->host, sizeof(ctx->host), &len)
+            == INLETS_OK)
+        {
+            ctx->dial.host.data = ctx->host;
+            ctx->dial.host.len = len;
+        }
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_inlets_module);
+
+    r->upstream->peer.data = ctx;
+    r->upstream->peer.get = ngx_http_inlets_get_peer;
+    r->upstream->peer.free = ngx_http_inlets_free_peer;
+    r->upstream->peer.tries = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
+{
+    ngx_http_inlets_ctx_t *ctx = data;
+
+    u_char               head[INLETS_PROXY2_MAX];
+    ngx_int_t            rc, size;
+    ngx_inlets_dial_t   *d;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    d = &ctx->dial;
+    r = ctx->request;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, pc->log, 0,
+                   "get inlets peer for \"%V\"", &d->host);
+
+    pc->name = d->host.len ? &d->host : &r->headers_in.server;
+
+    rc = d->host.len ? ngx_inlets_dial_lookup(d) : NGX_DECLINED;
+
+    if (rc == NGX_OK) {
+        ctx->known = 1;
+
+        if (ngx_http_inlets_may_reuse(pc, r)) {
+            c = ngx_inlets_tunnel_idle(&d->found.id);
+
+            if (c) {
+                d->connection = c;
+                pc->cached = 1;
+                goto connected;
+            }
+        }
+    }
+
+    pc->cached = 0;
+
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        size = ngx_http_inlets_head(ctx, head, sizeof(head));
+        if (size == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        d->head.data = head;
+        d->head.len = size;
+
+        if (rc == NGX_AGAIN && d->wait) {
+
+            /* the head is needed again when the client is back */
+
+            d->head.data = ngx_pnalloc(r->pool, size);
+            if (d->head.data == NULL) {
+                return NGX_ERROR;
+            }
+
+            ngx_memcpy(d->head.data, head, size);
+        }
+
+        rc = ngx_inlets_dial(d);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        pc->connection = d->connection;
+        pc->sockaddr = d->connection->sockaddr;
+        pc->socklen = d->connection->socklen;
+        return NGX_AGAIN;
+
+    case NGX_DECLINED:
+    case NGX_BUSY:
+        d->connection = ngx_inlets_stream_create(pc->log);
+        if (d->connection == NULL) {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_inlets_answer(ctx, (rc == NGX_BUSY)
+                                         ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                         : NGX_HTTP_NOT_FOUND);
+        if (rc != NGX_OK) {
+            ngx_inlets_stream_close(d->connection, 0);
+            return NGX_ERROR;
+        }
+
+        break;
+
+    default: /* NGX_ERROR */
+        return NGX_ERROR;
+    }
+
+connected:
+
+    c = d->connection;
+
+    c->log = pc->log;
+    c->pool->log = pc->log;
+    c->read->log = pc->log;
+    c->write->log = pc->log;
+    c->write->ready = 1;
+
+    pc->connection = c;
+    pc->sockaddr = c->sockaddr;
+    pc->socklen = c->socklen;
+
+    return NGX_DONE;
+}
+
+
+/*
+ * An idle stream may turn out to be closed just when the request is sent.
+ * nginx then sends it again by itself, unless that could do harm.
+ */
+
+static ngx_uint_t
+ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc, ngx_http_request_t *r)
+{
+    if (pc->cached) {
+
+        /* the second try: the other idle ones are as stale as the first */
+
+        return 0;
+    }
+
+    if (r->request_body_no_buffering
+        || (r->method & (NGX_HTTP_POST|NGX_HTTP_LOCK|NGX_HTTP_PATCH)))
+    {
+        return 0;
+    }
+
+    return r->headers_in.upgrade == NULL;
+}
+
+
+static void
+ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_inlets_ctx_t *ctx = data;
+
+    ngx_connection_t     *c;
+    ngx_http_upstream_t  *u;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, pc->log, 0, "free inlets peer");
+
+    if (pc->tries) {
+        pc->tries--;
+    }
+
+    u = ctx->request->upstream;
+    c = pc->connection;
+
+    if ((state & NGX_PEER_FAILED)
+        || c == NULL
+        || ctx->local
+        || c->read->eof
+        || c->read->error
+        || c->read->timedout
+        || c->write->error
+        || c->write->timedout
+        || !u->keepalive
+        || !u->request_body_sent)
+    {
+        return;
+    }
+
+    if (ngx_inlets_tunnel_keep(ctx->dial.registry, &ctx->dial.found.id, c)
+        == NGX_OK)
+    {
+        pc->connection = NULL;
+    }
+}
+
+
+/* The PROXY protocol header in front of the stream; its length. */
+
+static ngx_int_t
+ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf, size_t size)
+{
+    int                    rc;
+    ngx_str_t              s;
+    ngx_connection_t      *c;
+    ngx_http_request_t    *r;
+    struct inlets_proxy2   h;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  name = ngx_string("request_id");
+    static ngx_uint_t  key;
+
+    r = ctx->request;
+    c = r->connection;
+
+    ngx_memzero(&h, sizeof(struct inlets_proxy2));
+
+    if (ngx_connection_local_sockaddr(c, NULL, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    h.family = ngx_http_inlets_addr(c->sockaddr, h.src, &h.src_port);
+
+    if (h.family != INLETS_PROXY2_UNSPEC
+        && (int) h.family
+           != ngx_http_inlets_addr(c->local_sockaddr, h.dst, &h.dst_port))
+    {
+        /* one of them was set by the realip module */
+
+        ngx_memzero(h.dst, sizeof(h.dst));
+    }
+
+    h.authority = ctx->dial.host.data;
+    h.authority_len = ctx->dial.host.len;
+
+    if (key == 0) {
+        key = ngx_hash_key(name.data, name.len);
+    }
+
+    v = ngx_http_get_variable(r, &name, key);
+
+    if (v && !v->not_found && v->len <= INLETS_PROXY2_UNIQUE_ID) {
+        s.data = v->data;
+        s.len = v->len;
+
+        h.unique_id = s.data;
+        h.unique_id_len = s.len;
+    }
+
+    rc = inlets_proxy2_write(buf, size, &h);
+
+    if (rc < 0) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "PROXY protocol header can't be made: %s",
+                      inlets_strerror(rc));
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_addr(struct sockaddr *sa, uint8_t addr[16], uint16_t *port)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        ngx_memcpy(addr, &sin->sin_addr, 4);
+        *port = ntohs(sin->sin_port);
+        return INLETS_PROXY2_INET;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        ngx_memcpy(addr, &sin6->sin6_addr, 16);
+        *port = ntohs(sin6->sin6_port);
+        return INLETS_PROXY2_INET6;
+#endif
+
+    default:
+        return INLETS_PROXY2_UNSPEC;
+    }
+}
+
+
+static void
+ngx_http_inlets_expired(ngx_inlets_dial_t *d)
+{
+    ngx_http_inlets_ctx_t *ctx = d->data;
+
+    /* without memory the request runs into proxy_connect_timeout */
+
+    (void) ngx_http_inlets_answer(ctx, NGX_HTTP_SERVICE_UNAVAILABLE);
+}
+
+
+/*
+ * The edge answers in the place of the local service: so error_page and
+ * proxy_cache_use_stale see the status, as they would see the service's own.
+ */
+
+static ngx_int_t
+ngx_http_inlets_answer(ngx_http_inlets_ctx_t *ctx, ngx_uint_t status)
+{
+    u_char                    *p;
+    size_t                     len;
+    ngx_str_t                  type, text, answer;
+    ngx_http_request_t        *r;
+    ngx_http_upstream_t       *u;
+    ngx_http_upstream_conf_t  *conf;
+
+    r = ctx->request;
+    u = r->upstream;
+
+    if (ngx_http_inlets_page(r, status, &type, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    conf = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *conf = *u->conf;
+
+    conf->intercept_errors = 1;
+    conf->intercept_404 = 1;
+
+#if (NGX_HTTP_CACHE)
+
+    conf->cache_valid = NULL;
+
+    if (conf->cache_use_stale & NGX_HTTP_UPSTREAM_FT_ERROR) {
+        conf->cache_use_stale |= NGX_HTTP_UPSTREAM_FT_HTTP_503;
+    }
+
+#endif
+
+    len = sizeof("HTTP/1.1 503 Service Unavailable" CRLF
+                 "Content-Type: " CRLF
+                 "Content-Length: " CRLF
+                 "Cache-Control: no-store" CRLF
+                 "Retry-After: 5" CRLF
+                 "Connection: close" CRLF CRLF)
+          + type.len + NGX_SIZE_T_LEN + text.len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    answer.data = p;
+
+    p = ngx_sprintf(p, "HTTP/1.1 %s" CRLF
+                    "Content-Type: %V" CRLF
+                    "Content-Length: %uz" CRLF
+                    "Cache-Control: no-store" CRLF
+                    "%s"
+                    "Connection: close" CRLF CRLF,
+                    (status == NGX_HTTP_NOT_FOUND) ? "404 Not Found"
+                                                : "503 Service Unavailable",
+                    &type, text.len,
+                    (status == NGX_HTTP_NOT_FOUND) ? ""
+                                                : "Retry-After: 5" CRLF);
+
+    if (r->method != NGX_HTTP_HEAD) {
+        p = ngx_cpymem(p, text.data, text.len);
+    }
+
+    answer.len = p - answer.data;
+
+    u->conf = conf;
+    ctx->local = 1;
+
+    ngx_inlets_stream_answer(ctx->dial.connection, &answer);
+
+    return NGX_OK;
+}
