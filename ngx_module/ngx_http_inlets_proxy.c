@@ -338,9 +338,9 @@ ngx_http_inlets_proxy_headers(ngx_conf_t *cf, ngx_http_inlets_loc_conf_t *ilcf)
 
     for (level = ilcf; level; level = level->parent) {
         field = ngx_http_inlets_proxy_field(cf, level, "proxy_set_header");
-        headers = *field;
 
-        if (headers) {
+        if (*field != NGX_CONF_UNSET_PTR) {
+            headers = *field;
             break;
         }
     }

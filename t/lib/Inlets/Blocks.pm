@@ -44,7 +44,7 @@ use Test::Nginx::Socket ();
 sub import {
     shift;
     unshift @_, 'Test::Nginx::Socket';
-    goto &Test::Nginx::Socket::import;
+    goto &{Test::Nginx::Socket->can('import')};
 }
 
 
