@@ -64,7 +64,7 @@ ifeq ($(SANITIZE),1)
     FLAGS  += $(SAN) -O1
     HARDEN :=
     NGX_CC_OPT := -g -O1 -fPIC $(SAN)
-    NGX_LD_OPT := -fPIC
+    NGX_LD_OPT := -fPIC $(SAN)
 endif
 
 CLIENT_LIBS := -lwebsockets -luv -lcjson -lssl -lcrypto

@@ -34,7 +34,7 @@ BEGIN {
 
     if ($preload) {
         $ENV{TEST_NGINX_LD_PRELOAD} = $preload;
-        $ENV{ASAN_OPTIONS} = 'detect_leaks=0';
+        $ENV{ASAN_OPTIONS} = 'detect_leaks=0:detect_odr_violation=0';
     }
 }
 

@@ -452,7 +452,7 @@ END
 # nginx.
 
 sub nginx_env {
-    my %env = (ASAN_OPTIONS => 'detect_leaks=0:handle_abort=1',
+    my %env = (ASAN_OPTIONS => 'detect_leaks=0:detect_odr_violation=0',
                UBSAN_OPTIONS => 'print_stacktrace=1');
     my $preload = preload();
 
