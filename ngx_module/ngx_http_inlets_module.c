@@ -51,7 +51,7 @@ static char *ngx_http_inlets_check_time(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_inlets_check_window(ngx_conf_t *cf, void *post,
     void *data);
-static ngx_int_t ngx_http_inlets_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_inlets_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_inlets_init_process(ngx_cycle_t *cycle);
 static void ngx_http_inlets_exit_process(ngx_cycle_t *cycle);
 
@@ -207,7 +207,7 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
 
 static ngx_http_module_t  ngx_http_inlets_module_ctx = {
     ngx_http_inlets_add_variables,         /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_inlets_init,                  /* postconfiguration */
 
     ngx_http_inlets_create_main_conf,      /* create main configuration */
     ngx_http_inlets_init_main_conf,        /* init main configuration */
@@ -226,7 +226,7 @@ ngx_module_t  ngx_http_inlets_module = {
     ngx_http_inlets_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_inlets_init_module,           /* init module */
+    NULL,                                  /* init module */
     ngx_http_inlets_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -779,9 +779,9 @@ ngx_http_inlets_check_window(ngx_conf_t *cf, void *post, void *data)
 
 
 static ngx_int_t
-ngx_http_inlets_init_module(ngx_cycle_t *cycle)
+ngx_http_inlets_init(ngx_conf_t *cf)
 {
-    return ngx_inlets_registry_check(cycle);
+    return ngx_inlets_registry_check(cf->cycle);
 }
 
 
