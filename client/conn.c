@@ -1,0 +1,509 @@
+#include "conn.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "tls.h"
+
+
+#define CONN_RECORD       16384     /* largest TLS record */
+#define CONN_READ_AHEAD   65536
+#define CONN_IOV          64
+#define CONN_ERROR_SIZE   160
+
+
+enum conn_state {
+    CONN_CONNECTING = 0,
+    CONN_HANDSHAKE,
+    CONN_OPEN,
+    CONN_CLOSED
+};
+
+
+struct inlets_conn {
+    uv_poll_t                           poll;
+    const struct inlets_conn_handlers  *handlers;
+    void                               *data;
+
+    SSL                                *ssl;
+    uint8_t                            *record;     /* lazily */
+    size_t                              record_len;
+    bool                                broken;         /* a write failed */
+
+    int                                 fd;
+    int                                 events;
+    enum conn_state                     state;
+    char                                error[CONN_ERROR_SIZE];
+};
+
+
+static void poll_event(uv_poll_t *poll, int status, int events);
+
+
+static int
+watch(struct inlets_conn *c, int events)
+{
+    if (events == c->events) {
+        return 0;
+    }
+
+    c->events = events;
+
+    return uv_poll_start(&c->poll, events, poll_event);
+}
+
+
+static void
+set_error(struct inlets_conn *c, const char *what, int err)
+{
+    snprintf(c->error, sizeof(c->error), "%s: %s", what, strerror(err));
+}
+
+
+static int
+make_ssl(struct inlets_conn *c, const struct inlets_conn_conf *conf)
+{
+    c->ssl = SSL_new(conf->tls);
+
+    if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1) {
+        SSL_free(c->ssl);
+        ERR_clear_error();
+        errno = ENOMEM;
+        return -1;
+    }
+
+    SSL_set_read_ahead(c->ssl, 1);
+    SSL_set_default_read_buffer_len(c->ssl, CONN_READ_AHEAD);
+    SSL_set_connect_state(c->ssl);
+
+    return 0;
+}
+
+
+struct inlets_conn *
+inlets_conn_create(const struct inlets_conn_conf *conf)
+{
+    struct inlets_conn  *c;
+    int                  on = 1, rc, err;
+
+    c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        return NULL;
+    }
+
+    c->handlers = conf->handlers;
+    c->data = conf->data;
+
+    c->fd = socket(conf->address->sa.sa_family,
+                   SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (c->fd == -1) {
+        goto failed;
+    }
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+
+    if (conf->tls != NULL && make_ssl(c, conf) != 0) {
+        goto failed_socket;
+    }
+
+    rc = connect(c->fd, &conf->address->sa, inlets_address_len(conf->address));
+
+    if (rc == -1 && errno != EINPROGRESS) {
+        goto failed_ssl;
+    }
+
+    rc = uv_poll_init(conf->loop, &c->poll, c->fd);
+
+    if (rc != 0) {
+        errno = -rc;
+        goto failed_ssl;
+    }
+
+    c->poll.data = c;
+
+    if (watch(c, UV_WRITABLE) != 0) {
+        /* closed() would come, which nobody waits for */
+        c->handlers = NULL;
+        inlets_conn_close(c);
+        errno = EINVAL;
+        return NULL;
+    }
+
+    return c;
+
+failed_ssl:
+
+    err = errno;
+    SSL_free(c->ssl);
+    errno = err;
+
+failed_socket:
+
+    err = errno;
+    close(c->fd);
+    errno = err;
+
+failed:
+
+    err = errno;
+    free(c);
+    errno = err;
+
+    return NULL;
+}
+
+
+static void
+poll_closed(uv_handle_t *handle)
+{
+    struct inlets_conn  *c = handle->data;
+
+    close(c->fd);
+
+    if (c->handlers != NULL) {
+        c->handlers->closed(c);
+    }
+
+    free(c->record);
+    free(c);
+}
+
+
+void
+inlets_conn_close(struct inlets_conn *c)
+{
+    if (c->state == CONN_CLOSED) {
+        return;
+    }
+
+    if (c->ssl != NULL) {
+        if (c->state == CONN_OPEN && c->record_len == 0) {
+            (void) SSL_shutdown(c->ssl);
+        }
+
+        SSL_free(c->ssl);
+        c->ssl = NULL;
+        ERR_clear_error();
+    }
+
+    c->state = CONN_CLOSED;
+
+    uv_close((uv_handle_t *) &c->poll, poll_closed);
+}
+
+
+void *
+inlets_conn_data(const struct inlets_conn *c)
+{
+    return c->data;
+}
+
+
+const char *
+inlets_conn_error(const struct inlets_conn *c)
+{
+    return c->error;
+}
+
+
+static void
+connected(struct inlets_conn *c)
+{
+    c->state = CONN_OPEN;
+
+    if (watch(c, UV_READABLE) != 0) {
+        c->handlers->failed(c, "cannot watch the socket");
+        return;
+    }
+
+    c->handlers->connected(c);
+}
+
+
+static void
+handshake(struct inlets_conn *c)
+{
+    int  rc, error;
+
+    ERR_clear_error();
+
+    rc = SSL_do_handshake(c->ssl);
+
+    if (rc == 1) {
+        connected(c);
+        return;
+    }
+
+    error = SSL_get_error(c->ssl, rc);
+
+    if ((error == SSL_ERROR_WANT_READ && watch(c, UV_READABLE) == 0)
+        || (error == SSL_ERROR_WANT_WRITE && watch(c, UV_WRITABLE) == 0))
+    {
+        return;
+    }
+
+    inlets_tls_error(c->ssl, c->error, sizeof(c->error));
+    c->handlers->failed(c, c->error);
+}
+
+
+static void
+connect_done(struct inlets_conn *c, int status)
+{
+    socklen_t  len = sizeof(int);
+    int        err = 0;
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = errno;
+    }
+
+    if (err == 0 && status < 0) {
+        err = -status;
+    }
+
+    if (err != 0) {
+        c->handlers->failed(c, strerror(err));
+        return;
+    }
+
+    if (c->ssl == NULL) {
+        connected(c);
+        return;
+    }
+
+    c->state = CONN_HANDSHAKE;
+    handshake(c);
+}
+
+
+static void
+poll_event(uv_poll_t *poll, int status, int events)
+{
+    struct inlets_conn  *c = poll->data;
+
+    switch (c->state) {
+
+    case CONN_CONNECTING:
+        connect_done(c, status);
+        break;
+
+    case CONN_HANDSHAKE:
+        handshake(c);
+        break;
+
+    case CONN_OPEN:
+        if (status < 0) {
+            /* let read() find the error */
+            events = UV_READABLE;
+        }
+
+        if (events & UV_WRITABLE) {
+            c->handlers->writable(c);
+        }
+
+        if ((events & UV_READABLE) && c->state == CONN_OPEN) {
+            c->handlers->readable(c);
+        }
+
+        break;
+
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+
+static ssize_t
+tls_read(struct inlets_conn *c, uint8_t *buf, size_t size)
+{
+    int  n;
+
+    ERR_clear_error();
+
+    n = SSL_read(c->ssl, buf, size > INT_MAX ? INT_MAX : (int) size);
+
+    if (n > 0) {
+        return n;
+    }
+
+    switch (SSL_get_error(c->ssl, n)) {
+
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return INLETS_CONN_AGAIN;
+
+    case SSL_ERROR_ZERO_RETURN:
+        return INLETS_CONN_EOF;
+
+    case SSL_ERROR_SYSCALL:
+        if (errno != 0) {
+            set_error(c, "recv", errno);
+            return INLETS_CONN_ERROR;
+        }
+
+        return INLETS_CONN_EOF;
+
+    default:
+        inlets_tls_error(c->ssl, c->error, sizeof(c->error));
+        return INLETS_CONN_ERROR;
+    }
+}
+
+
+ssize_t
+inlets_conn_read(struct inlets_conn *c, uint8_t *buf, size_t size)
+{
+    ssize_t  n;
+
+    errno = 0;
+
+    if (c->ssl != NULL) {
+        return tls_read(c, buf, size);
+    }
+
+    do {
+        n = recv(c->fd, buf, size, 0);
+    } while (n == -1 && errno == EINTR);
+
+    if (n > 0) {
+        return n;
+    }
+
+    if (n == 0) {
+        return INLETS_CONN_EOF;
+    }
+
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return INLETS_CONN_AGAIN;
+    }
+
+    set_error(c, "recv", errno);
+
+    return INLETS_CONN_ERROR;
+}
+
+
+bool
+inlets_conn_more(const struct inlets_conn *c)
+{
+    return c->ssl != NULL && SSL_has_pending(c->ssl);
+}
+
+
+bool
+inlets_conn_flush(struct inlets_conn *c)
+{
+    int  n;
+
+    if (c->record_len == 0) {
+        return true;
+    }
+
+    ERR_clear_error();
+
+    /* a retry has to offer the same bytes: they stay in the record */
+
+    n = SSL_write(c->ssl, c->record, (int) c->record_len);
+
+    if (n <= 0) {
+        int  error = SSL_get_error(c->ssl, n);
+
+        if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {
+            c->record_len = 0;
+            inlets_tls_error(c->ssl, c->error, sizeof(c->error));
+            c->broken = true;
+        }
+
+        return false;
+    }
+
+    c->record_len -= (size_t) n;
+    memmove(c->record, c->record + n, c->record_len);
+
+    return c->record_len == 0;
+}
+
+
+static ssize_t
+tls_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
+{
+    size_t  taken = 0;
+
+    if (c->record == NULL) {
+        c->record = malloc(CONN_RECORD);
+
+        if (c->record == NULL) {
+            set_error(c, "send", ENOMEM);
+            return INLETS_CONN_ERROR;
+        }
+    }
+
+    if (!inlets_conn_flush(c)) {
+        return c->broken ? INLETS_CONN_ERROR : INLETS_CONN_AGAIN;
+    }
+
+    for (size_t i = 0; i < n && c->record_len < CONN_RECORD; i++) {
+        size_t  len = CONN_RECORD - c->record_len;
+
+        if (len > iov[i].iov_len) {
+            len = iov[i].iov_len;
+        }
+
+        memcpy(c->record + c->record_len, iov[i].iov_base, len);
+        c->record_len += len;
+        taken += len;
+    }
+
+    (void) inlets_conn_flush(c);
+
+    return c->broken ? INLETS_CONN_ERROR : (ssize_t) taken;
+}
+
+
+ssize_t
+inlets_conn_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
+{
+    struct msghdr  msg = { .msg_iov = (struct iovec *) iov,
+                           .msg_iovlen = n > CONN_IOV ? CONN_IOV : n };
+    ssize_t        sent;
+
+    if (c->ssl != NULL) {
+        return tls_writev(c, iov, n);
+    }
+
+    do {
+        sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+    } while (sent == -1 && errno == EINTR);
+
+    if (sent > 0) {
+        return sent;
+    }
+
+    if (sent == 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
+        return INLETS_CONN_AGAIN;
+    }
+
+    set_error(c, "send", errno);
+
+    return INLETS_CONN_ERROR;
+}
+
+
+void
+inlets_conn_want_write(struct inlets_conn *c, bool want)
+{
+    if (c->state == CONN_OPEN) {
+        (void) watch(c, UV_READABLE | (want ? UV_WRITABLE : 0));
+    }
+}

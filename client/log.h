@@ -1,0 +1,37 @@
+/*
+ * The log: one line an event, to standard output, as
+ * "[inlets] YYYY/MM/DD hh:mm:ss text".  Control bytes in the text are replaced,
+ * so that a peer can't forge lines; lines are cut at about 1 KiB.
+ */
+
+#ifndef INLETS_LOG_H
+#define INLETS_LOG_H
+
+
+#include <stdbool.h>
+
+
+enum inlets_log_level {
+    INLETS_LOG_ERROR = 0,
+    INLETS_LOG_WARN,
+    INLETS_LOG_INFO,
+    INLETS_LOG_DEBUG
+};
+
+
+void inlets_log_init(enum inlets_log_level level, bool utc);
+bool inlets_log_enabled(enum inlets_log_level level);
+
+void inlets_log(enum inlets_log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A line that is printed at every level: what the user waits for. */
+void inlets_log_notice(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* Before there is a log: "Error: text" to standard error. */
+void inlets_log_fatal(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+
+#endif /* INLETS_LOG_H */

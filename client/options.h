@@ -1,0 +1,74 @@
+/*
+ * The command line and the environment.  One table describes all options; the
+ * help is made from it.
+ */
+
+#ifndef INLETS_OPTIONS_H
+#define INLETS_OPTIONS_H
+
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "inlets_name.h"
+#include "inlets_url.h"
+#include "log.h"
+
+
+#define INLETS_SECRET_MAX  1024     /* longest token or client secret */
+
+
+struct inlets_options {
+    bool                   tcp;         /* else http */
+    struct inlets_url      upstream;
+    struct inlets_url      remote;
+
+    const char            *sub_domain;  /* lower case, or NULL */
+    uint32_t               port;        /* of the edge, 0: any */
+
+    const char            *token;       /* NULL: none */
+    const char            *client_id;   /* from credentials, or NULL */
+    const char            *client_secret;
+
+    uint32_t               remote_tcp_port;
+    uint32_t               healthcheck_interval;    /* ms */
+    const char            *report_url;
+    bool                   legacy;
+
+    const char            *ca_file;
+    bool                   insecure;
+    uint32_t               links;       /* 0: as the edge advises */
+    uint32_t               max_streams; /* per link */
+    uint32_t               grace;       /* ms */
+    enum inlets_log_level  log_level;
+    bool                   log_utc;
+
+    /* storage of what the fields above point to */
+    const char            *remote_text;
+    const char            *log_level_text;
+    const char            *token_file;
+    const char            *credentials;
+    char                   label[INLETS_LABEL_MAX + 1];
+    char                   secret[INLETS_SECRET_MAX + 1];
+    char                   id[INLETS_SECRET_MAX + 1];
+};
+
+
+enum inlets_options_result {
+    INLETS_OPTIONS_RUN = 0,
+    INLETS_OPTIONS_DONE,        /* help or version was printed */
+    INLETS_OPTIONS_ERROR        /* the reason was printed */
+};
+
+
+/*
+ * Secrets in argv are copied and overwritten there.  Other strings stay in
+ * argv and in the environment, which must live on.  finish() wipes the
+ * secrets.
+ */
+enum inlets_options_result inlets_options_parse(int argc, char **argv,
+    struct inlets_options *ret);
+void inlets_options_finish(struct inlets_options *options);
+
+
+#endif /* INLETS_OPTIONS_H */
