@@ -307,7 +307,10 @@ ngx_inlets_relay_early(ngx_inlets_relay_t *relay)
 
         room = ngx_min((size_t) room, relay->early.len);
 
-        ngx_memcpy(buf, relay->early.data, room);
+        if (room) {
+            ngx_memcpy(buf, relay->early.data, room);
+        }
+
         ngx_inlets_stream_commit(relay->b, room);
 
         relay->early.data += room;
