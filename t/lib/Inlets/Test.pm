@@ -21,6 +21,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 use Inlets::Test::Client;
+use Inlets::Test::Listener;
 use Inlets::Test::Service;
 use Inlets::Test::Socket;
 use Inlets::Test::WebSocket;
@@ -665,6 +666,14 @@ sub tunnel {
 sub service {
     my ($self, $kind, @arguments) = @_;
     return Inlets::Test::Service->start($self, $kind, @arguments);
+}
+
+
+# One played by the test itself; see Inlets::Test::Listener.
+
+sub listener {
+    my ($self, $port) = @_;
+    return Inlets::Test::Listener->start($port);
 }
 
 

@@ -315,6 +315,22 @@ sub read_response {
 }
 
 
+# The head of a request: method, uri, headers, head; undef if none comes.
+
+sub read_request_head {
+    my ($self, $timeout) = @_;
+
+    my $head = $self->read_until(qr/\r\n\r\n/, $timeout);
+    return undef if !defined $head;
+
+    my ($line, @lines) = split /\r\n/, $head;
+    my ($method, $uri, $version) = $line =~ m{^(\S+) (\S+) HTTP/(\S+)$};
+
+    return { method => $method, uri => $uri, version => $version,
+             head => $head, headers => headers(@lines) };
+}
+
+
 sub read_chunked {
     my ($self, $response, $timeout) = @_;
 
