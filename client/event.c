@@ -87,10 +87,8 @@ add_capabilities(cJSON *object, const struct inlets_options *options)
     return mux != NULL
            && cJSON_AddNumberToObject(mux, "version", INLETS_MUX_VERSION)
               != NULL
-           && cJSON_AddNumberToObject(mux, "links",
-                                      options->links != 0 ? options->links
-                                                          : LINKS_MAX)
-              != NULL
+           && (options->links == 0     /* the edge knows best */
+               || cJSON_AddNumberToObject(mux, "links", options->links) != NULL)
            && cJSON_AddNumberToObject(mux, "window", WINDOW_MAX) != NULL;
 }
 
