@@ -801,6 +801,14 @@ ngx_http_inlets_monitor_claim_host(ngx_http_inlets_monitor_t *monitor,
         }
     }
 
+    if (login->name.len == 0 && claim->resume
+        && ngx_inlets_registry_claim(monitor->conf->connect, claim,
+                                     monitor->ws.connection->log)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
     for (tries = 0; tries < NGX_HTTP_INLETS_TRIES; tries++) {
 
         if (login->name.len == 0) {

@@ -686,6 +686,17 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
         route = ngx_inlets_registry_lookup_port(reg, port);
 
     } else {
+
+        if (claim->host.len == 0) {
+            if (old == NULL) {
+                return NGX_DECLINED;
+            }
+
+            claim->host.len = old->route->sn.str.len;
+            ngx_memcpy(claim->host.data, old->route->sn.str.data,
+                       claim->host.len);
+        }
+
         route = ngx_inlets_registry_lookup_host(reg, &claim->host);
     }
 

@@ -49,7 +49,9 @@ typedef struct {
 typedef struct {
     ngx_inlets_type_e         type;
     ngx_inlets_id_t           id;           /* of the new tunnel */
-    ngx_str_t                 host;         /* HTTP: full name, lower case */
+    ngx_str_t                 host;         /* HTTP: full name, lower case;
+                                               empty: that of the session that
+                                               is resumed, put into data */
     in_port_t                 port;         /* TCP: 0 picks a free one */
     ngx_str_t                 client_id;
     ngx_str_t                 identity;     /* "token", "public" or
@@ -92,9 +94,10 @@ void ngx_inlets_registry_reap(ngx_pid_t pid);
 /*
  * claim(): NGX_OK, claim->port is set for TCP; NGX_BUSY: name or port is held
  * by another; NGX_DECLINED: the port is not one of this edge, or (port 0) none
- * is free; NGX_ERROR: the zone is full, an ALERT was logged.  A resume that
- * matches id and identity takes the route over, the older tunnel keeps its
- * links until it ends.  A resume that matches nothing is an ordinary claim.
+ * is free, or (empty host) nothing is resumed; NGX_ERROR: the zone is full, an
+ * ALERT was logged.  A resume that matches id and identity takes the route
+ * over, the older tunnel keeps its links until it ends.  A resume that matches
+ * nothing is an ordinary claim.
  *
  * end(): the tunnel is over.  Its route, if still its own, is free at once, and
  * remembered as away for "remember" seconds (0: forgotten at once).
