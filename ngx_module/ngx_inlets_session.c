@@ -8,6 +8,7 @@
 #include "ngx_inlets_stream.h"
 
 #include <ngx_http.h>
+#include <openssl/rand.h>
 #include <time.h>
 
 
@@ -554,7 +555,17 @@ ngx_inlets_session_free(void *ctx, void *p, size_t size)
 static void
 ngx_inlets_session_random(void *ctx, void *buf, size_t size)
 {
-    /* only a WebSocket client masks, and the edge is none */
+    size_t   n;
+    u_char  *p;
+    long     r;
 
-    ngx_memzero(buf, size);
+    if (RAND_bytes(buf, size) == 1) {
+        return;
+    }
+
+    for (p = buf; size; p += n, size -= n) {
+        r = ngx_random();
+        n = ngx_min(size, 2);
+        ngx_memcpy(p, &r, n);
+    }
 }
