@@ -123,7 +123,7 @@ inlets_log_notice(const char *format, ...)
     va_list  ap;
 
     va_start(ap, format);
-    log_line(STDOUT_FILENO, true, "", format, ap);
+    log_line(STDOUT_FILENO, false, "", format, ap);
     va_end(ap);
 }
 

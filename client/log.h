@@ -25,7 +25,7 @@ bool inlets_log_enabled(enum inlets_log_level level);
 void inlets_log(enum inlets_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A line that is printed at every level: what the user waits for. */
+/* A bare line, printed at every level: what users and scripts wait for. */
 void inlets_log_notice(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
