@@ -22,6 +22,9 @@ NGINX_FLAGS ?= --with-compat --with-debug --with-threads \
                --with-stream_ssl_module --with-stream_realip_module
 NGINX_DEV   ?= /usr/share/nginx/src
 
+# 1, with NGINX_SRC: the modules become part of the nginx binary
+STATIC      ?=
+
 # make run
 UPSTREAM ?=
 NAME     ?= demo
@@ -113,7 +116,7 @@ help:
 # each nginx and set of flags, and knows what depends on our headers.
 
 define NGX_KEY
-$(NGINX_TREE) $(NGINX_FLAGS) $(CC) $(NGX_CC_OPT) $(NGX_LD_OPT) $(MODULE_DEPS)
+$(NGINX_TREE) $(NGINX_FLAGS) $(STATIC) $(CC) $(NGX_CC_OPT) $(NGX_LD_OPT) $(MODULE_DEPS)
 endef
 
 $(BUILD)/nginx.key: FORCE
@@ -142,9 +145,11 @@ $(NGX)/objs/Makefile: $(BUILD)/nginx.key config
 	ASAN_OPTIONS=detect_leaks=0 $$configure --builddir=objs               \
 	    --with-cc="$(CC)" --with-cc-opt="$(NGX_CC_OPT)"                   \
 	    --with-ld-opt="$(NGX_LD_OPT)" "$${flags[@]}"                      \
-	    --add-dynamic-module=$(TOP) > configure.log 2>&1                  \
+	    --add-$(if $(STATIC),,dynamic-)module=$(TOP) > configure.log 2>&1 \
 	    || { tail -n 20 configure.log >&2; rm -f objs/Makefile; exit 1; }
 	@touch $@
+
+ifeq ($(STATIC),)
 
 modules: $(NGX)/objs/Makefile
 	@echo 'building the modules in $(BUILD)'
@@ -156,8 +161,15 @@ modules: $(NGX)/objs/Makefile
 	    to=$(BUILD)/modules/$${so##*/};                                   \
 	    cmp -s $$so $$to || install -m 755 $$so $$to; done
 
-nginx: modules
+else
+
+modules: nginx
+
+endif
+
+nginx: $(if $(STATIC),$(NGX)/objs/Makefile,modules)
 ifneq ($(NGINX_SRC),)
+	@echo 'building nginx in $(BUILD)'
 	@$(NGX_MAKE) objs/nginx
 endif
 

@@ -27,10 +27,9 @@ for my $name ('conf/edge.conf', 'docker/edge.conf') {
     $text =~ s{/etc/ssl/example\.com\.crt}{$crt};
     $text =~ s{/etc/ssl/private/example\.com\.key}{$key};
     $text =~ s{include(\s+)\S+token\.conf}{include$1%%TESTDIR%%/token.conf};
-    $text =~ s{access_log\s+\S+}{access_log %%TESTDIR%%/access.log};
+    $text =~ s{access_log\s+\S+;\n}{};
+    $text =~ s{access_log\s+\S+ }{access_log %%TESTDIR%%/access.log };
     $text =~ s{^http \{}{http \{\n%%HTTP%%}m;
-    $text =~ s{access_log\s+%%TESTDIR%%/access\.log;\n}{}
-        if $name =~ /docker/;
     $text =~ s{\b(listen\s+(?:\[::\]:)?)(\d+)((?:-\d+)?)}
               {$1 . ($2 < 1024 ? $2 + 10000 : $2) . $3}ge;
 

@@ -81,6 +81,8 @@ sub modules {
     my $f = nginx_features();
     my @modules;
 
+    return () if $f->{text} =~ /--add-module=\Q$TOP\E(?:\s|$)/;
+
     push @modules, "$f->{modules}/ngx_stream_module.so"
         if $f->{stream} eq 'dynamic'
            && -e "$f->{modules}/ngx_stream_module.so";
