@@ -178,6 +178,7 @@ inlets_mux_create(const struct inlets_mux_conf *conf)
     m->next_id = conf->client ? 1 : 2;
     m->base = conf->carrier == INLETS_MUX_RAW ? 0 : INLETS_WS_HEADER_MAX;
     m->control_max = 65536 + 48 * (uint64_t) conf->max_streams;
+    m->turn = 1;
     m->hash_mul = HASH_MULTIPLIER;
 
     /* ids are the peer's choice: it shall not know which ones collide */
@@ -371,7 +372,7 @@ inlets_mux_next(struct inlets_mux *m, unsigned *ret_events)
 {
     struct inlets_mux_stream  *s;
 
-    if (mux_link_empty(&m->ready) && !mux_wake_more(m)) {
+    if (mux_link_empty(&m->ready) && !mux_wake_late(m)) {
         return NULL;
     }
 

@@ -8,7 +8,8 @@
  * allocator.  The owner:
  *
  *   1. gives received bytes to inlets_mux_input(), which always takes all;
- *   2. asks inlets_mux_next() for streams with events until it returns NULL;
+ *   2. asks inlets_mux_next() for streams with events until it returns NULL,
+ *      and serves them in this order, now or later;
  *   3. while inlets_mux_pending(), writes what inlets_mux_output() shows and
  *      reports how much was written by inlets_mux_sent(); then step 2 again,
  *      since streams that waited for room are woken.
@@ -116,8 +117,9 @@ struct inlets_mux_stream *inlets_mux_next(struct inlets_mux *m,
 /*
  * Output.  pending(): bytes wait.  output(): fills at most n entries with
  * what to write first, returns how many; the memory stays valid until the
- * next call of inlets_mux_sent().  Control frames go first, except that a
- * message under way is finished.  sent(): that many bytes of it were written.
+ * next call of inlets_mux_sent().  Control frames go first, except that what
+ * was shown, at most eight blocks of data, keeps its place.  sent(): that many
+ * bytes of it were written.  queued(): bytes that wait, data and control.
  */
 bool inlets_mux_pending(const struct inlets_mux *m);
 size_t inlets_mux_output(struct inlets_mux *m, struct iovec *iov, size_t n);
@@ -130,9 +132,13 @@ void inlets_mux_sent(struct inlets_mux *m, size_t bytes);
  * ping(): queues a yamux ping unless one is out.  rtt: the last round trip in
  * microseconds, 0: not known.  go_away(): tells the peer to open no more
  * streams.  close(): go_away() and, on a WebSocket, a Close frame with code
- * (RFC 6455, 7.4) and reason (at most 123 bytes).  closing(): the peer said go
- * away or Close, or ids have run out: open no new streams here.
- * close_received(): the peer sent a Close frame, so nothing follows.
+ * (RFC 6455, 7.4) and reason (at most 123 bytes), after all that was queued;
+ * streams that are not ended both ways are reset, here and without a word to
+ * the peer, which does the same on a Close.  To be called after an error as
+ * well: with inlets_ws_close_code(error) it tells the peer why.  closing(): the
+ * peer said go away or Close, close() was called, ids have run out, or the
+ * session is broken: open no new streams here.  close_received(): the peer sent
+ * a Close frame, so nothing follows.
  */
 int inlets_mux_ping(struct inlets_mux *m, uint64_t now_us);
 uint64_t inlets_mux_rtt(const struct inlets_mux *m);
@@ -142,7 +148,7 @@ void inlets_mux_close(struct inlets_mux *m, uint16_t code, const char *reason);
 bool inlets_mux_closing(const struct inlets_mux *m);
 bool inlets_mux_close_received(const struct inlets_mux *m);
 uint32_t inlets_mux_streams(const struct inlets_mux *m);
-uint64_t inlets_mux_queued(const struct inlets_mux *m);  /* data and control */
+uint64_t inlets_mux_queued(const struct inlets_mux *m);
 
 
 /*
@@ -178,7 +184,9 @@ size_t inlets_mux_unread(const struct inlets_mux_stream *s);
  * than len (0 included) means that EV_WRITE follows.  reserve(): room for
  * 1 .. INLETS_MUX_QUANTUM bytes right in the output, to be filled by the
  * owner, then commit() says how many are (0: none); no other call on the
- * session may come between.  Returns the room, 0: EV_WRITE follows.
+ * session may come between.  Returns the room, 0: EV_WRITE follows.  After
+ * EV_WRITE a stream has a turn that the others wait for: use it at once, or
+ * give it back by commit(0), shutdown(), reset() or release().
  * Both return INLETS_MUX_RESET on a stream that was reset, and
  * INLETS_E_INVALID after shutdown().
  */

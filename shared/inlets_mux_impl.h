@@ -22,6 +22,7 @@
 #define MUX_NO_FRAME    0xffff
 #define MUX_RANDOM      128         /* bytes of masks fetched at a time */
 #define MUX_RTT_EVERY   500000      /* microseconds */
+#define MUX_TURN_PASSES 4           /* of the owner's, then a turn is void */
 
 /* A block's payload; one message on a WebSocket. */
 #define MUX_BLOCK_DATA  (INLETS_MUX_BLOCK - sizeof(struct mux_block))
@@ -77,6 +78,7 @@ struct inlets_mux_stream {
     uint64_t                   epoch_us;    /* of the last window update */
     uint32_t                   window;
     uint32_t                   id;
+    uint32_t                   turn;        /* valid if it is the mux's */
     uint8_t                    events;
 
     unsigned                   syn_sent:1;
@@ -84,7 +86,6 @@ struct inlets_mux_stream {
     unsigned                   fin_received:1;
     unsigned                   acked:1;
     unsigned                   reset:1;
-    unsigned                   turn:1;          /* woken, hasn't written yet */
     unsigned                   want_credit:1;   /* a short write, no credit */
 };
 
@@ -103,7 +104,9 @@ struct inlets_mux {
     uint32_t                   nbuckets;        /* a power of two */
     uint32_t                   hash_shift;      /* 32 - its logarithm */
     uint32_t                   nstreams;
-    uint32_t                   turns;           /* streams that have one */
+    uint32_t                   turn;            /* number of this round */
+    uint32_t                   turns;           /* given, not used yet */
+    uint32_t                   passes;          /* since the last was given */
     uint32_t                   hash_mul;
     uint32_t                   next_id;         /* of the next opened here */
     uint32_t                   peer_id;         /* largest the peer opened */
@@ -154,7 +157,6 @@ struct inlets_mux {
     unsigned                   aborted:1;
     unsigned                   ping_out:1;
     unsigned                   ping_known:1;    /* ping_us is set */
-    unsigned                   woke:1;
     unsigned                   rx_fin:1;        /* after rx_left bytes */
     unsigned                   ws_in_frame:1;
     unsigned                   ws_in_message:1;
@@ -204,7 +206,7 @@ void mux_queue_close(struct inlets_mux *m, uint16_t code, const char *reason);
 void mux_drop_output(struct inlets_mux *m);
 void mux_leave_turns(struct inlets_mux_stream *s);
 void mux_wake(struct inlets_mux *m);
-bool mux_wake_more(struct inlets_mux *m);
+bool mux_wake_late(struct inlets_mux *m);
 
 
 #endif /* INLETS_MUX_IMPL_H */

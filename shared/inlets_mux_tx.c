@@ -359,10 +359,17 @@ inlets_mux_sent(struct inlets_mux *m, size_t bytes)
 }
 
 
+static inline bool
+has_turn(const struct inlets_mux_stream *s)
+{
+    return s->turn == s->mux->turn;
+}
+
+
 static void
 end_turn(struct inlets_mux_stream *s)
 {
-    if (s->turn) {
+    if (has_turn(s)) {
         s->turn = 0;
         s->mux->turns--;
     }
@@ -385,66 +392,56 @@ mux_leave_turns(struct inlets_mux_stream *s)
  * quantum, then goes to the end of "writers".  One that comes too late for
  * the room it was woken for waits in "returned", which is served first.
  */
-static void
-wake_for(struct inlets_mux *m, uint64_t room)
+void
+mux_wake(struct inlets_mux *m)
 {
+    uint64_t                   room;
     struct mux_link           *l;
     struct inlets_mux_stream  *s;
 
-    while (room >= INLETS_MUX_QUANTUM && others_wait(m)) {
+    while (others_wait(m)) {
+        room = room_left(m);
+
+        if (room < ((uint64_t) m->turns + 1) * INLETS_MUX_QUANTUM) {
+            return;
+        }
+
         l = !mux_link_empty(&m->returned) ? m->returned.next
                                           : m->writers.next;
         s = stream_of_waiting(l);
         mux_link_remove(l);
 
-        s->turn = 1;
+        s->turn = m->turn;
         m->turns++;
-        m->woke = 1;
+        m->passes = 0;
         mux_event(s, INLETS_MUX_EV_WRITE);
-
-        room -= INLETS_MUX_QUANTUM;
-    }
-}
-
-
-void
-mux_wake(struct inlets_mux *m)
-{
-    uint64_t  room, promised;
-
-    if (!others_wait(m)) {
-        return;
-    }
-
-    room = room_left(m);
-    promised = (uint64_t) m->turns * INLETS_MUX_QUANTUM;
-
-    if (room > promised) {
-        wake_for(m, room - promised);
     }
 }
 
 
 /*
- * Streams that were given a turn and don't use it must not hold up the rest:
- * called when the owner has seen all events.  Owners that write from a posted
- * event get one round more for it.
+ * Called when the owner has seen all events.  A stream that was given a turn
+ * and doesn't use it must not hold up the rest: turns end with their round.
+ * Owners that write from a posted event get some passes for it.
  */
 bool
-mux_wake_more(struct inlets_mux *m)
+mux_wake_late(struct inlets_mux *m)
 {
-    if (m->woke) {
-        m->woke = 0;
-        return false;
+    if (m->turns != 0) {
+        if (++m->passes < MUX_TURN_PASSES) {
+            return false;
+        }
+
+        m->turns = 0;
+
+        if (++m->turn == 0) {
+            m->turn = 1;
+        }
     }
 
-    if (m->queue_bytes != 0 || !others_wait(m)) {
-        return false;
-    }
+    mux_wake(m);
 
-    wake_for(m, m->conf.tx_max);
-
-    return true;
+    return m->turns != 0;
 }
 
 
@@ -467,9 +464,9 @@ allowed(struct inlets_mux_stream *s, size_t len)
         mux_link_remove(&s->waiting);
     }
 
-    others = others_wait(m);
+    others = others_wait(m) || m->turns > (has_turn(s) ? 1 : 0);
 
-    if (others && !s->turn && m->queue_bytes != 0) {
+    if (others && !has_turn(s) && m->queue_bytes != 0) {
         return 0;
     }
 
@@ -487,18 +484,27 @@ allowed(struct inlets_mux_stream *s, size_t len)
 }
 
 
-/* The stream wants to write more than it may. */
+/* The stream's turn ends; it wanted to write more, or all was written. */
 static void
-wait_for_more(struct inlets_mux_stream *s, bool wrote)
+after_write(struct inlets_mux_stream *s, bool wrote, bool more)
 {
     struct inlets_mux  *m = s->mux;
 
-    if (s->tx_off == s->tx_limit) {
-        s->want_credit = 1;
+    if (more) {
+        if (s->tx_off == s->tx_limit) {
+            s->want_credit = 1;
 
-    } else if (!is_waiting(s)) {
-        mux_link_append(s->turn && !wrote ? &m->returned : &m->writers,
-                        &s->waiting);
+        } else if (!is_waiting(s)) {
+            mux_link_append(has_turn(s) && !wrote ? &m->returned
+                                                  : &m->writers,
+                            &s->waiting);
+        }
+    }
+
+    end_turn(s);
+
+    if (!wrote) {
+        mux_wake(m);
     }
 }
 
@@ -613,8 +619,7 @@ no_memory(struct inlets_mux_stream *s)
         return INLETS_MUX_RESET;
     }
 
-    wait_for_more(s, false);
-    end_turn(s);
+    after_write(s, false, true);
 
     return 0;
 }
@@ -649,11 +654,7 @@ inlets_mux_write(struct inlets_mux_stream *s, const void *buf, size_t len)
         done += room;
     }
 
-    if (done < len) {
-        wait_for_more(s, done != 0);
-    }
-
-    end_turn(s);
+    after_write(s, done != 0, done < len);
 
     return (ssize_t) done;
 }
@@ -674,8 +675,7 @@ inlets_mux_reserve(struct inlets_mux_stream *s, uint8_t **ret_buf)
     n = allowed(s, INLETS_MUX_QUANTUM);
 
     if (n == 0) {
-        wait_for_more(s, false);
-        end_turn(s);
+        after_write(s, false, true);
         return 0;
     }
 
@@ -708,8 +708,6 @@ inlets_mux_commit(struct inlets_mux_stream *s, size_t bytes)
     m->reserved = NULL;
     m->reserved_for = NULL;
 
-    end_turn(s);
-
     if (bytes != 0) {
         add_data(s, b, bytes);
 
@@ -717,5 +715,5 @@ inlets_mux_commit(struct inlets_mux_stream *s, size_t bytes)
         mux_block_free(m, b);
     }
 
-    mux_wake(m);
+    after_write(s, bytes != 0, false);
 }
