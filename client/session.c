@@ -16,6 +16,7 @@
 #define LINK_BACKOFF_CAP   15000
 #define LINK_FAILURES      6        /* in a row and with no link open: the
                                        session is of no use */
+#define IDLE_CHECK         200      /* ms, while leaving */
 #define SESSION_REASON     256
 
 
@@ -146,8 +147,8 @@ arm_timer(struct inlets_session *s)
         return;
     }
 
-    if (s->leaving && !s->drained && inlets_session_streams(s) == 0) {
-        next = now;
+    if (s->leaving && !s->drained) {
+        next = inlets_session_streams(s) == 0 ? now : now + IDLE_CHECK;
     }
 
     for (uint32_t i = 0; i < s->nlinks; i++) {
@@ -207,6 +208,10 @@ session_timer(uv_timer_t *timer)
 
         } else {
             inlets_link_check(&sl->link, now);
+        }
+
+        if (s->leaving && !s->client->options->tcp) {
+            inlets_link_end_idle(&sl->link, now);
         }
     }
 
@@ -305,7 +310,7 @@ inlets_session_link_down(struct inlets_session *session,
 void
 inlets_session_stream_ended(struct inlets_session *session)
 {
-    if (session->leaving && !session->drained) {
+    if (session->leaving && inlets_session_streams(session) == 0) {
         arm_timer(session);
     }
 }

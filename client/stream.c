@@ -17,6 +17,7 @@
 
 
 #define STREAM_CONNECT_TIMEOUT  10000   /* ms, for all addresses together */
+#define STREAM_IDLE             1000    /* ms */
 #define PROXY2_FIXED            16      /* its length is known after these */
 
 
@@ -60,6 +61,8 @@ struct inlets_stream {
     bool                       local_shut;  /* FIN passed on to the service */
     bool                       shut_done;
     bool                       tcp_active;  /* the handle is to be closed */
+    bool                       answered;    /* the service spoke last */
+    uint64_t                   spoke;       /* ms, when that was */
 
     uv_tcp_t                   tcp;
 
@@ -528,6 +531,7 @@ pump_to_local(struct inlets_stream *s)
         }
 
         if (rc > 0) {
+            s->answered = false;
             inlets_mux_consume(s->ms, (size_t) rc);
             inlets_link_touch(s->link);
         }
@@ -578,6 +582,11 @@ local_readable(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         inlets_mux_commit(s->ms, n > 0 ? (size_t) n : 0);
         s->reserved = false;
         inlets_link_touch(s->link);
+    }
+
+    if (n > 0) {
+        s->answered = true;
+        s->spoke = uv_now(stream->loop);
     }
 
     if (n >= 0) {
@@ -667,6 +676,34 @@ failed:
     inlets_mux_reset(ms);
     inlets_mux_release(ms);
     inlets_link_touch(link);
+}
+
+
+struct inlets_stream *
+inlets_stream_next(const struct inlets_stream *stream)
+{
+    return stream->next;
+}
+
+
+void
+inlets_stream_end_idle(struct inlets_stream *stream, uint64_t now)
+{
+    struct inlets_stream  *s = stream;
+
+    if (s->state != STREAM_OPEN || s->local_eof || s->local_shut
+        || s->pending != NULL || !s->answered || now - s->spoke < STREAM_IDLE
+        || inlets_mux_unread(s->ms) > 0)
+    {
+        return;
+    }
+
+    (void) uv_read_stop((uv_stream_t *) &s->tcp);
+    s->reading = false;
+    s->local_eof = true;
+
+    inlets_mux_shutdown(s->ms);
+    inlets_link_touch(s->link);
 }
 
 
