@@ -48,6 +48,7 @@ struct ngx_http_inlets_loc_conf_s {
     /* during configuration: the level above, and this one's proxy_* */
     ngx_http_inlets_loc_conf_t  *parent;
     void                        *proxy;
+    ngx_http_handler_pt          handler;     /* of our directive */
 };
 
 

@@ -47,6 +47,8 @@ static char *ngx_http_inlets_connect(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_tunnel(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_inlets_conflict(ngx_conf_t *cf,
+    ngx_http_inlets_loc_conf_t *ilcf);
 static char *ngx_http_inlets_check_time(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_inlets_check_window(ngx_conf_t *cf, void *post,
@@ -443,6 +445,7 @@ ngx_http_inlets_create_loc_conf(ngx_conf_t *cf)
      *     conf->domain = { 0, NULL };
      *     conf->parent = NULL;
      *     conf->proxy = NULL;
+     *     conf->handler = NULL;
      */
 
     conf->wait = NGX_CONF_UNSET_MSEC;
@@ -506,10 +509,14 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->handler && clcf->handler != conf->handler) {
+        return ngx_http_inlets_conflict(cf, conf);
+    }
+
     conf->parent = prev;
     conf->proxy = ngx_http_conf_get_module_loc_conf(cf, ngx_http_proxy_module);
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (conf->tunnel == NULL && (clcf->noname || clcf->lmt_excpt)) {
 
@@ -716,7 +723,13 @@ ngx_http_inlets_connect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return ngx_http_inlets_conflict(cf, ilcf);
+    }
+
     clcf->handler = ngx_http_inlets_connect_handler;
+    ilcf->handler = clcf->handler;
 
     return NGX_CONF_OK;
 }
@@ -727,7 +740,10 @@ ngx_http_inlets_tunnel(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_inlets_loc_conf_t *ilcf = conf;
 
+    char                         *rv;
     ngx_str_t                    *value;
+    ngx_http_handler_pt           previous;
+    ngx_http_core_loc_conf_t     *clcf;
     ngx_http_inlets_main_conf_t  *imcf;
 
     if (ilcf->tunnel) {
@@ -744,7 +760,32 @@ ngx_http_inlets_tunnel(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_inlets_module);
     imcf->used = 1;
 
-    return ngx_http_inlets_proxy_pass(cf, ilcf->tunnel, &value[1]);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    previous = clcf->handler;
+
+    rv = ngx_http_inlets_proxy_pass(cf, ilcf->tunnel, &value[1]);
+
+    if (rv == NGX_CONF_OK && previous) {
+        return ngx_http_inlets_conflict(cf, ilcf);
+    }
+
+    ilcf->handler = clcf->handler;
+
+    return rv;
+}
+
+
+/* A location has one content handler: the last directive would win unseen. */
+
+static char *
+ngx_http_inlets_conflict(ngx_conf_t *cf, ngx_http_inlets_loc_conf_t *ilcf)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%s\" and another directive that answers requests "
+                       "can't be in one location, give each its own",
+                       ilcf->tunnel ? "inlets_tunnel" : "inlets_connect");
+
+    return NGX_CONF_ERROR;
 }
 
 
