@@ -62,7 +62,7 @@ sub wait_up {
     $count ||= 1;
 
     return Inlets::Test::wait_for(sub {
-        my @lines = $self->output() =~ /^Forwarding: /mg;
+        my @lines = $self->output() =~ /^(?:\[inlets\] .* )?Forwarding: /mg;
         return @lines >= $count;
     }, $timeout || 15, 'client to be up');
 }
@@ -72,7 +72,7 @@ sub wait_up {
 
 sub url {
     my ($self) = @_;
-    my @urls = $self->output() =~ /^Forwarding: (\S+) -> /mg;
+    my @urls = $self->output() =~ /^(?:\[inlets\] .* )?Forwarding: (\S+) -> /mg;
     return $urls[-1];
 }
 
