@@ -916,7 +916,7 @@ test_autotune(uint64_t total, uint32_t expected)
 {
     static uint8_t             buf[100000];
     unsigned                   ev;
-    uint64_t                   in_flight = 0, most = 0, got;
+    uint64_t                   in_flight = 0, most = 0;
     ssize_t                    n;
     struct pair                p;
     struct inlets_mux_conf     ca = conf_of(INLETS_MUX_RAW, false, false);
@@ -945,11 +945,9 @@ test_autotune(uint64_t total, uint32_t expected)
             move(&p, p.a, p.b, &p.error_b);
         }
 
-        got = 0;
-
         while ((t = inlets_mux_next(p.b, &ev)) != NULL) {
-            while ((n = inlets_mux_read(t, buf, sizeof(buf))) > 0) {
-                got += (uint64_t) n;
+            while (inlets_mux_read(t, buf, sizeof(buf)) > 0) {
+                /* void */
             }
         }
 
