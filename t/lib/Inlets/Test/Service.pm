@@ -103,6 +103,9 @@ sub requests {
 }
 
 
+sub last_request { ($_[0]->requests())[-1] }
+
+
 # Ends the listener and, since they die with it, its connections.
 
 sub stop {
@@ -287,8 +290,8 @@ sub read_body {
     if (($request->{headers}{'transfer-encoding'} || '') =~ /chunked/i) {
         for ( ;; ) {
             my $line = $s->read_until(qr/\r\n/, 300);
-            return if !defined $line;
-            my $size = hex $line;
+            return if !defined $line || $line !~ /^([0-9a-f]+)/i;
+            my $size = hex $1;
             last if $size == 0;
             $code->(substr $s->read_exact($size + 2, 300), 0, $size);
         }
