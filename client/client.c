@@ -18,7 +18,9 @@
 
 #define LOCAL_NAME_TTL  10000   /* ms, of the local service's addresses */
 #define EDGE_NAME_TTL   1000    /* for a session that failed over at once */
-#define CLOSING_TURNS   1000    /* of the loop, at the end */
+#define CLOSING_TURNS   100     /* of the loop, at the end */
+
+#define LWS_CLOSING_STEPS  3
 
 
 /*
@@ -99,6 +101,19 @@ start_loop(struct inlets_client *c)
 }
 
 
+/* Until nothing is left to be closed. */
+
+static void
+run_out(struct inlets_client *c)
+{
+    for (unsigned n = 0; n < CLOSING_TURNS; n++) {
+        if (uv_run(&c->loop, UV_RUN_NOWAIT) == 0) {
+            break;
+        }
+    }
+}
+
+
 static void
 finish_loop(struct inlets_client *c)
 {
@@ -112,19 +127,13 @@ finish_loop(struct inlets_client *c)
     inlets_resolver_destroy(c->edge);
     inlets_resolver_destroy(c->local);
 
-    /* libwebsockets and libuv close in turns of the loop */
+    run_out(c);
 
-    for (unsigned i = 0; i < 2; i++) {
-        for (unsigned n = 0; n < CLOSING_TURNS; n++) {
-            if (uv_run(&c->loop, UV_RUN_NOWAIT) == 0) {
-                break;
-            }
-        }
+    /* libwebsockets closes step by step, with turns of the loop in between */
 
-        if (c->lws != NULL) {
-            lws_context_destroy(c->lws);
-            c->lws = NULL;
-        }
+    for (unsigned i = 0; i < LWS_CLOSING_STEPS && c->lws != NULL; i++) {
+        lws_context_destroy(c->lws);
+        run_out(c);
     }
 
     (void) uv_loop_close(&c->loop);

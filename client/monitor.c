@@ -525,12 +525,16 @@ connection_error(struct inlets_monitor *m, struct lws *wsi, const char *text,
         snprintf(m->reason, sizeof(m->reason), "the edge answered HTTP %u for "
                  "%s", status, m->path);
 
-    } else if (text != NULL && len > 0) {
-        snprintf(m->reason, sizeof(m->reason), "cannot connect (%.*s)",
-                 (int) len, text);
+    } else if (text == NULL || len == 0 || strstr(text, "closed before")) {
+
+        /* libwebsockets 4.1 says no more than that */
+
+        snprintf(m->reason, sizeof(m->reason), "cannot connect (refused, or "
+                 "closed before the handshake was done)");
 
     } else {
-        snprintf(m->reason, sizeof(m->reason), "cannot connect");
+        snprintf(m->reason, sizeof(m->reason), "cannot connect (%.*s)",
+                 (int) len, text);
     }
 
     lost(m, m->reason);
@@ -668,6 +672,7 @@ inlets_monitor_context_create(struct inlets_client *client)
         .options = LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
         .fd_limit_per_thread = MONITOR_FDS,
+        .pcontext = &client->lws,   /* NULL once it is gone */
         .gid = (gid_t) -1,
         .uid = (uid_t) -1
     };
