@@ -57,7 +57,7 @@ ngx_inlets_session_create(ngx_connection_t *c, struct inlets_mux_conf *conf)
         }
     }
 
-    session = ngx_pcalloc(c->pool, sizeof(ngx_inlets_session_t));
+    session = ngx_calloc(sizeof(ngx_inlets_session_t), c->log);
     if (session == NULL) {
         return NULL;
     }
@@ -69,6 +69,7 @@ ngx_inlets_session_create(ngx_connection_t *c, struct inlets_mux_conf *conf)
 
     session->mux = inlets_mux_create(conf);
     if (session->mux == NULL) {
+        ngx_free(session);
         return NULL;
     }
 
@@ -267,7 +268,8 @@ ngx_inlets_session_dispatch(ngx_inlets_session_t *session)
 void
 ngx_inlets_session_post(ngx_inlets_session_t *session)
 {
-    if (session->flush.posted
+    if (session->done
+        || session->flush.posted
         || !session->connection->write->ready
         || !inlets_mux_pending(session->mux))
     {
@@ -470,14 +472,33 @@ ngx_inlets_session_finish(ngx_inlets_session_t *session)
         session->closed(session);
     }
 
-    inlets_mux_destroy(session->mux);
-    session->mux = NULL;
-
     if (session->flush.posted) {
         ngx_delete_posted_event(&session->flush);
     }
 
+    /* streams that have ended may still have data that is to be read */
+
+    session->connection = NULL;
+    session->left = 1;
+
+    ngx_inlets_session_released(session);
+
     ngx_inlets_close_connection(c);
+}
+
+
+void
+ngx_inlets_session_released(ngx_inlets_session_t *session)
+{
+    if (!session->left) {
+        ngx_inlets_session_post(session);
+        return;
+    }
+
+    if (inlets_mux_streams(session->mux) == 0) {
+        inlets_mux_destroy(session->mux);
+        ngx_free(session);
+    }
 }
 
 

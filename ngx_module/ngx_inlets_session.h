@@ -44,15 +44,17 @@ struct ngx_inlets_session_s {
     ngx_msec_t                   received;    /* ngx_current_msec */
     unsigned                     closing:1;
     unsigned                     done:1;
+    unsigned                     left:1;      /* to its streams: the last
+                                                 one frees it */
 };
 
 
 /*
- * Takes the connection over: its handlers, its c->data, and its pool, where
- * the session lives.  conf: carrier, client, accept and limits; allocator and
- * ctx are filled in.  NULL: no memory, the connection is still the caller's.
- * The caller then sets the handlers and calls start(), with bytes that were
- * read too early, or NULL and 0; after it the session may be gone.
+ * Takes the connection over: its handlers, its c->data, and its pool.  conf:
+ * carrier, client, accept and limits; allocator and ctx are filled in.  NULL:
+ * no memory, the connection is still the caller's.  The caller then sets the
+ * handlers and calls start(), with bytes that were read too early, or NULL and
+ * 0; after it the session may be gone.
  */
 ngx_inlets_session_t *ngx_inlets_session_create(ngx_connection_t *c,
     struct inlets_mux_conf *conf);
@@ -70,6 +72,9 @@ void ngx_inlets_session_abort(ngx_inlets_session_t *session);
 
 /* Something was queued in the mux: have it written in this turn. */
 void ngx_inlets_session_post(ngx_inlets_session_t *session);
+
+/* A stream was released; the session may be gone after it. */
+void ngx_inlets_session_released(ngx_inlets_session_t *session);
 
 /* Closes a connection with its pool, as whoever made it does. */
 void ngx_inlets_close_connection(ngx_connection_t *c);

@@ -279,7 +279,7 @@ ngx_inlets_stream_cleanup(void *data)
     inlets_mux_release(st->stream);
     st->stream = NULL;
 
-    ngx_inlets_session_post(st->session);
+    ngx_inlets_session_released(st->session);
 }
 
 
