@@ -247,6 +247,19 @@ start() {
     pid_of[$process]=$!
 }
 
+# A crash would spoil the figures, and whatever else is wrong.
+
+check_log() {
+    local log=$state/$1/error.log
+
+    [ -e "$log" ] || return 0
+
+    if grep -q '\[\(alert\|emerg\|crit\)\]' "$log"; then
+        note "**Not clean**: $1 logged $(grep -m 1 -o \
+            '\[\(alert\|emerg\|crit\)\].*' "$log")"
+    fi
+}
+
 stop() {
     local pid=${pid_of[$1]:-} i
     [ -n "$pid" ] || return 0
@@ -265,6 +278,7 @@ stop() {
     fi
 
     wait "$pid" 2> /dev/null || true
+    check_log "$1"
 }
 
 stop_all() {
