@@ -30,6 +30,9 @@ UPSTREAM ?=
 NAME     ?= demo
 EDGE     ?= 127.0.0.1
 
+# make bench: "quick", and which of http, tcp, latency, memory
+BENCH    ?=
+
 # make test, make fuzz
 TESTS    ?=
 JOBS     ?= 2
@@ -92,8 +95,8 @@ else
 endif
 
 
-.PHONY: all modules client units nginx asan lint deps test-deps run test \
-        test-bare bench fuzz install clean help FORCE
+.PHONY: all modules client units nginx asan lint deps test-deps bench-deps \
+        run test test-bare bench fuzz install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: modules client
@@ -226,6 +229,9 @@ deps:
 test-deps:
 	.ci/deps build test
 
+bench-deps:
+	.ci/deps build bench
+
 
 run: deps
 	$(MAKE) --no-print-directory nginx client
@@ -240,8 +246,9 @@ test: test-deps
 test-bare:
 	.ci/test-bare
 
-bench: all
-	BUILD="$(BUILD)" NGINX="$(NGINX)" bench/run
+bench: bench-deps
+	$(MAKE) --no-print-directory nginx client
+	@BUILD="$(BUILD)" NGINX="$(NGINX)" CC="$(CC)" bench/run $(BENCH)
 
 
 install: all
