@@ -23,7 +23,28 @@ $t->edge(
                location = /slow/_/monitor {
                    limit_rate 100;
                    inlets_connect edge;
+               }
+               location = /allowed { return 204; }
+               location = /denied { return 403; }
+               location = /mirror { return 204; }
+               location = /auth/_/monitor {
+                   auth_request /allowed;
+                   inlets_connect edge;
+               }
+               location = /noauth/_/monitor {
+                   auth_request /denied;
+                   inlets_connect edge;
+               }
+               location = /mirrored/_/monitor {
+                   mirror /mirror;
+                   inlets_connect edge;
+               }
+               location = /limited/_/monitor {
+                   limit_conn one 1;
+                   add_header X-Added yes always;
+                   inlets_connect edge;
                }',
+    http => 'limit_conn_zone $server_name zone=one:1m;',
     servers => "server {
                     listen 127.0.0.1:%%PORT_tls%% ssl;
                     ssl_certificate $crt;
@@ -152,6 +173,53 @@ is($m->wait_event('pong'), 1, 'more of them than a header buffer holds')
 $m = $t->monitor(path => '/slow/_/monitor', early => $early);
 is($m->status, 101, 'handshake with limit_rate');
 is($m->wait_event('pong'), 1, 'and early bytes');
+
+
+# On connections that have seen other requests, or larger heads.
+
+sub reused {
+    my ($name, $before, $answers, %opt) = @_;
+    my $socket = $t->connect();
+
+    $socket->send($before . Inlets::Test::WebSocket::handshake_text(
+                                '/_/monitor', %opt) . $early);
+    $socket->read_response() for 1 .. $answers;
+
+    my $ws = bless { socket => $socket, mask => 1, events => [],
+                     response => $socket->read_response() },
+                   'Inlets::Test::WebSocket';
+
+    is($ws->{response}{status}, 101, "$name: handshake");
+    is($ws->wait_event('pong'), 1, "$name: early bytes");
+
+    my $reply = $ws->authenticate(secret => $t->secret);
+    ok($reply->{ok}, "$name: logged in");
+}
+
+my $get = Inlets::Test::Socket::request_text('GET', '/_/other');
+my @large = (headers => [ map { ("X-Large-$_" => 'x' x 3000) } 1 .. 4 ]);
+
+reused('pipelined', $get, 1);
+reused('pipelined twice', $get x 2, 2);
+reused('large head', '', 0, @large);
+reused('pipelined, large head', $get x 2, 2, @large);
+
+
+# Other modules in the same location.
+
+is($t->monitor(path => '/auth/_/monitor')->read_event()->[0], 'id',
+   'auth_request: allowed');
+is($t->monitor(path => '/noauth/_/monitor')->status, 403,
+   'auth_request: denied');
+
+my @limited = map { $t->monitor(path => '/limited/_/monitor') } 1, 2;
+is($limited[1]->status, 101, 'limit_conn counts requests, not monitors');
+is($limited[1]{response}{headers}{'x-added'}, 'yes', 'add_header');
+
+$t->mark();
+is($t->monitor(path => '/mirrored/_/monitor')->status, 500,
+   'mirror is not possible');
+ok($t->wait_log(qr/inlets_connect can't work with subrequests/), 'logged');
 
 
 # Whatever is wrong ends that connection only, with a reason in the log.
