@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_inlets_client_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_inlets_host_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_inlets_http_host_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_inlets_cache_host_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_inlets_connection_variable(ngx_http_request_t *r,
@@ -249,6 +251,9 @@ static ngx_http_variable_t  ngx_http_inlets_vars[] = {
     { ngx_string("inlets_host"), NULL,
       ngx_http_inlets_host_variable, 0, 0, 0 },
 
+    { ngx_string("inlets_http_host"), NULL,
+      ngx_http_inlets_http_host_variable, 0, 0, 0 },
+
     { ngx_string("inlets_cache_host"), NULL,
       ngx_http_inlets_cache_host_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
@@ -329,12 +334,7 @@ ngx_http_inlets_host_variable(ngx_http_request_t *r,
     u_char     *p;
     ngx_str_t  *host;
 
-    if (r->headers_in.host == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    host = &r->headers_in.host->value;
+    host = &r->headers_in.server;
 
     p = ngx_pnalloc(r->pool, NGX_INLETS_MAX_HOST + 1);
     if (p == NULL) {
@@ -350,6 +350,44 @@ ngx_http_inlets_host_variable(ngx_http_request_t *r,
     }
 
     return ngx_http_inlets_variable(r, v, p, len);
+}
+
+
+/*
+ * The Host to forward: the visitor's own, unless nginx went by another one:
+ * of an absolute URI, or of HTTP/3, where there may be no Host header.
+ */
+
+static ngx_int_t
+ngx_http_inlets_http_host_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    size_t      len;
+    u_char      buf[NGX_INLETS_MAX_HOST + 1];
+    ngx_str_t  *host, *server;
+
+    server = &r->headers_in.server;
+
+    if (r->headers_in.host) {
+        host = &r->headers_in.host->value;
+
+        if (r->host_start == NULL
+            || (inlets_host_normalize((char *) host->data, host->len,
+                                      (char *) buf, sizeof(buf), &len)
+                == INLETS_OK
+                && len == server->len
+                && ngx_strncmp(buf, server->data, len) == 0))
+        {
+            return ngx_http_inlets_variable(r, v, host->data, host->len);
+        }
+    }
+
+    if (r->http_version >= NGX_HTTP_VERSION_20 && r->host_start) {
+        return ngx_http_inlets_variable(r, v, r->host_start,
+                                        r->host_end - r->host_start);
+    }
+
+    return ngx_http_inlets_variable(r, v, server->data, server->len);
 }
 
 

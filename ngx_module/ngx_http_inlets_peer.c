@@ -73,16 +73,16 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
     ctx->dial.expired = ngx_http_inlets_expired;
     ctx->dial.data = ctx;
 
-    if (r->headers_in.host) {
-        host = &r->headers_in.host->value;
+    /* the host by which nginx chose the server{}, and not another header */
 
-        if (inlets_host_normalize((char *) host->data, host->len,
-                                  (char *) ctx->host, sizeof(ctx->host), &len)
-            == INLETS_OK)
-        {
-            ctx->dial.host.data = ctx->host;
-            ctx->dial.host.len = len;
-        }
+    host = &r->headers_in.server;
+
+    if (inlets_host_normalize((char *) host->data, host->len,
+                              (char *) ctx->host, sizeof(ctx->host), &len)
+        == INLETS_OK)
+    {
+        ctx->dial.host.data = ctx->host;
+        ctx->dial.host.len = len;
     }
 
     ngx_http_set_ctx(r, ctx, ngx_http_inlets_module);

@@ -39,13 +39,13 @@ static char *ngx_http_inlets_proxy_ignore_headers(ngx_conf_t *cf,
 /* An empty value is not sent to the local service. */
 
 static ngx_keyval_t  ngx_http_inlets_proxy_default_headers[] = {
-    { ngx_string("Host"), ngx_string("$http_host") },
+    { ngx_string("Host"), ngx_string("$inlets_http_host") },
     { ngx_string("Connection"), ngx_string("$inlets_connection") },
     { ngx_string("Upgrade"), ngx_string("$http_upgrade") },
     { ngx_string("X-Real-IP"), ngx_string("$remote_addr") },
     { ngx_string("X-Forwarded-For"), ngx_string("$proxy_add_x_forwarded_for") },
     { ngx_string("X-Forwarded-Proto"), ngx_string("$scheme") },
-    { ngx_string("X-Forwarded-Host"), ngx_string("$http_host") },
+    { ngx_string("X-Forwarded-Host"), ngx_string("$inlets_http_host") },
     { ngx_string("X-Forwarded-Port"), ngx_string("$server_port") },
     { ngx_null_string, ngx_null_string }
 };
