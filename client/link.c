@@ -438,7 +438,12 @@ link_flush(struct inlets_link *link)
         ssize_t  sent;
 
         if (n == 0) {
-            break;
+            if (!inlets_mux_ready(link->mux)) {
+                break;
+            }
+
+            process_events(link);
+            continue;
         }
 
         sent = inlets_conn_writev(link->conn, iov, n);

@@ -271,7 +271,8 @@ ngx_inlets_session_post(ngx_inlets_session_t *session)
     if (session->done
         || session->flush.posted
         || !session->connection->write->ready
-        || !inlets_mux_pending(session->mux))
+        || (!inlets_mux_pending(session->mux)
+            && !inlets_mux_ready(session->mux)))
     {
         return;
     }

@@ -386,6 +386,13 @@ inlets_mux_next(struct inlets_mux *m, unsigned *ret_events)
 }
 
 
+bool
+inlets_mux_ready(const struct inlets_mux *m)
+{
+    return !mux_link_empty(&m->ready);
+}
+
+
 /* Nothing goes either way any more; the owner is not told here. */
 static void
 stream_stop(struct inlets_mux_stream *s)

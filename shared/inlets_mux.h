@@ -34,9 +34,9 @@
 #include <sys/uio.h>
 
 
-#define INLETS_MUX_WINDOW   (256 * 1024)   /* yamux initial window */
-#define INLETS_MUX_QUANTUM  16384          /* most data in one frame and turn */
-#define INLETS_MUX_BLOCK    16640          /* size of each buffer from alloc() */
+#define INLETS_MUX_WINDOW   (256 * 1024)  /* yamux initial window */
+#define INLETS_MUX_QUANTUM  16384         /* most data in one frame and turn */
+#define INLETS_MUX_BLOCK    16640         /* size of each buffer from alloc() */
 
 
 struct inlets_mux;
@@ -108,10 +108,13 @@ void inlets_mux_abort(struct inlets_mux *m);
 /*
  * The next stream with events, each at most once, in the order in which they
  * came; NULL: none.  The events are cleared by the call.  Streams made ready
- * while the owner works through them are returned by later calls.
+ * while the owner works through them are returned by later calls.  Calls on a
+ * stream can make others ready as well (commit(0), release() and the like give
+ * a turn to the next): ready() tells whether there are any.
  */
 struct inlets_mux_stream *inlets_mux_next(struct inlets_mux *m,
     unsigned *ret_events);
+bool inlets_mux_ready(const struct inlets_mux *m);
 
 
 /*

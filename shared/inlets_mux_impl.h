@@ -125,8 +125,6 @@ struct inlets_mux {
     uint64_t                   control_max;
     struct mux_block          *reserved;
     struct inlets_mux_stream  *reserved_for;
-    uint16_t                   reserved_at;
-    uint16_t                   reserved_room;
     uint16_t                   random_left;
 
     /* input */
