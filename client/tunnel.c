@@ -515,10 +515,20 @@ inlets_tunnel_create(struct inlets_client *client)
 
 
 static void
-timer_closed(uv_handle_t *handle)
+retry_closed(uv_handle_t *handle)
 {
-    /* the last of the two to be closed */
     free(handle->data);
+}
+
+
+/* One after the other: libuv promises no order. */
+
+static void
+deadline_closed(uv_handle_t *handle)
+{
+    struct inlets_tunnel  *t = handle->data;
+
+    uv_close((uv_handle_t *) &t->retry, retry_closed);
 }
 
 
@@ -538,8 +548,7 @@ inlets_tunnel_destroy(struct inlets_tunnel *tunnel)
         inlets_session_destroy(tunnel->old[i].session);
     }
 
-    uv_close((uv_handle_t *) &tunnel->retry, NULL);
-    uv_close((uv_handle_t *) &tunnel->deadline, timer_closed);
+    uv_close((uv_handle_t *) &tunnel->deadline, deadline_closed);
 }
 
 
