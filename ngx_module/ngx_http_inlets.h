@@ -55,9 +55,8 @@ struct ngx_http_inlets_loc_conf_s {
 /* Of a request in a location with inlets_tunnel, set by its peer. */
 
 typedef struct {
-    ngx_inlets_dial_t            dial;
+    ngx_inlets_dial_t            dial;        /* dial.found.type 0: none */
     ngx_http_request_t          *request;
-    ngx_uint_t                   known;       /* dial.found is filled */
     unsigned                     local:1;     /* the edge answers itself */
 
     u_char                       host[NGX_INLETS_MAX_HOST + 1];
@@ -113,6 +112,9 @@ ngx_int_t ngx_http_inlets_page(ngx_http_request_t *r, ngx_uint_t status,
 /* The peer, for inlets_tunnel's implicit upstream. */
 ngx_int_t ngx_http_inlets_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
+
+/* Of the request, also after a redirect to an error page; or NULL. */
+ngx_http_inlets_ctx_t *ngx_http_inlets_get_ctx(ngx_http_request_t *r);
 
 
 extern ngx_module_t  ngx_http_inlets_module;

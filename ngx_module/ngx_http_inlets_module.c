@@ -290,9 +290,9 @@ ngx_http_inlets_id_variable(ngx_http_request_t *r,
     u_char                 *p;
     ngx_http_inlets_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_inlets_module);
+    ctx = ngx_http_inlets_get_ctx(r);
 
-    if (ctx == NULL || !ctx->known) {
+    if (ctx == NULL || ctx->dial.found.type == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -314,9 +314,9 @@ ngx_http_inlets_client_variable(ngx_http_request_t *r,
 {
     ngx_http_inlets_ctx_t  *ctx;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_inlets_module);
+    ctx = ngx_http_inlets_get_ctx(r);
 
-    if (ctx == NULL || !ctx->known) {
+    if (ctx == NULL || ctx->dial.found.type == 0) {
         v->not_found = 1;
         return NGX_OK;
     }

@@ -64,7 +64,6 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_inlets_module);
 
     ctx->request = r;
-    ctx->known = 0;
     ctx->local = 0;
 
     ctx->dial.registry = us->peer.data;
@@ -85,14 +84,27 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
         ctx->dial.host.len = len;
     }
 
-    ngx_http_set_ctx(r, ctx, ngx_http_inlets_module);
-
     r->upstream->peer.data = ctx;
     r->upstream->peer.get = ngx_http_inlets_get_peer;
     r->upstream->peer.free = ngx_http_inlets_free_peer;
     r->upstream->peer.tries = 1;
 
     return NGX_OK;
+}
+
+
+ngx_http_inlets_ctx_t *
+ngx_http_inlets_get_ctx(ngx_http_request_t *r)
+{
+    /* contexts of modules are gone after an internal redirect, this is not */
+
+    if (r->upstream == NULL
+        || r->upstream->peer.get != ngx_http_inlets_get_peer)
+    {
+        return NULL;
+    }
+
+    return r->upstream->peer.data;
 }
 
 
@@ -118,8 +130,6 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
     rc = d->host.len ? ngx_inlets_dial_lookup(d) : NGX_DECLINED;
 
     if (rc == NGX_OK) {
-        ctx->known = 1;
-
         if (ngx_http_inlets_may_reuse(pc, r)) {
             c = ngx_inlets_tunnel_idle(&d->found.id);
 
