@@ -5,8 +5,11 @@
  *   ngx_http_inlets_proxy.c    inlets_tunnel: proxy_pass and its defaults
  *   ngx_http_inlets_peer.c     the upstream peer: streams for proxy_pass
  *   ngx_http_inlets_page.c     what a visitor sees instead of an answer
- *   ngx_http_inlets_connect.c  WebSocket upgrades: monitors and links
+ *   ngx_http_inlets_connect.c  WebSocket upgrades: from a request to a monitor
+ *                              or link, whose connection outlives it
+ *   ngx_http_inlets_ws.c       text messages on such a connection
  *   ngx_http_inlets_monitor.c  the events on a monitor, registration
+ *   ngx_http_inlets_link.c     the data connections of a tunnel
  *   ngx_http_inlets_auth.c     who a client is
  */
 
@@ -66,12 +69,6 @@ typedef struct {
 /* Content handler of inlets_connect: any of the three endpoints. */
 ngx_int_t ngx_http_inlets_connect_handler(ngx_http_request_t *r);
 
-/*
- * The monitor takes the connection over: c->data, handlers, its own pool
- * usage (c->pool), after the 101 was sent.  early: bytes that came with the
- * request.  It is the owner of c from here.  scheme, server host and port for
- * the public URL are copied out of r before r is freed.
- */
 typedef struct ngx_http_inlets_monitor_s  ngx_http_inlets_monitor_t;
 
 /* auth: a claim about who the client is, from the "authenticate" event. */

@@ -783,7 +783,6 @@ ngx_http_inlets_peer_log(ngx_log_t *log, u_char *buf, size_t len)
 
     p = ngx_snprintf(p, len, ", client: %V", &peer->client);
     len -= p - buf;
-    buf = p;
 
     if (peer->id[0]) {
         p = ngx_snprintf(p, len, ", tunnel: %s", peer->id);
