@@ -243,6 +243,7 @@ start() {
     shift
 
     mkdir -p "$state/$process"
+    : > "$state/$process/output"
     "$@" < /dev/null > "$state/$process/output" 2>&1 &
     pid_of[$process]=$!
 }

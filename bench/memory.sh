@@ -9,6 +9,7 @@ held() {
     shift
 
     mkdir -p "$state/$process"
+    : > "$state/$process/output"
     mkfifo "$state/$process/hold"
     "$@" < "$state/$process/hold" > "$state/$process/output" 2>&1 &
     pid_of[$process]=$!
@@ -86,10 +87,10 @@ clients_run() {
 
         if [ $i = 1 ]; then
             sleep 0.5
-            emit 'Client at rest, the only one: resident (RSS)' MB ours \
+            emit 'Client at rest: resident (RSS)' MB ours \
                 "$(calculate "$(memory_of client1 Rss) * 1024 / 1e6")"
-            emit 'Client at rest, the only one: its share (PSS)' MB ours \
-                "$(calculate "$(memory_of client1 Pss) * 1024 / 1e6")"
+            emit 'Client at rest: of that its own (private, written to)' MB ours \
+                "$(calculate "$(memory_of client1 Private_Dirty) * 1024 / 1e6")"
         fi
     done
 

@@ -129,15 +129,14 @@ tcp_port() {
 }
 
 tcp_run() {
-    local variant=$1 way=$2 count=$3 text=$4 started elapsed
+    local variant=$1 way=$2 count=$3 text=$4 rate bytes
 
-    started=$(date +%s.%N)
     with_cpu "$variant" tcp_client $pin_load "$BUILD/bench/tcpload" "$way" \
         "$(tcp_port "$variant")" "$count" "$SECONDS_EACH"
-    elapsed=$(calculate "$(date +%s.%N) - $started")
 
-    emit "$text" GB/s "$variant" "$(calculate "$output / 1e9")"
-    emit_cpu "$text" "$variant" "($output * $elapsed / 1e9)" 'per GB' s
+    read -r rate bytes <<< "$output"
+    emit "$text" GB/s "$variant" "$(calculate "$rate / 1e9")"
+    emit_cpu "$text" "$variant" "$(calculate "$bytes / 1e9")" 'per GB' s
 }
 
 measure_tcp() {

@@ -2,7 +2,8 @@
  * Load on TCP ports.
  *
  *   tcpload serve PORT               the origin
- *   tcpload up PORT N SECONDS        N connections that send, prints bytes/s
+ *   tcpload up PORT N SECONDS        N connections that send; prints bytes/s and
+ *                                    bytes
  *   tcpload down PORT N SECONDS      N connections that receive
  *   tcpload idle PORT N              N connections that do nothing, until
  *                                    standard input ends; says "ready"
@@ -347,7 +348,7 @@ load(char mode, uint16_t port, long n, long milliseconds)
         bytes += (double) conns[i].bytes;
     }
 
-    printf("%.0f\n", bytes / (bench_now() - start));
+    printf("%.0f %.0f\n", bytes / (bench_now() - start), bytes);
     free(conns);
 }
 
