@@ -103,6 +103,9 @@ drop(struct inlets_monitor *m)
 {
     if (m->wsi != NULL) {
         lws_set_timeout(m->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+
+        /* outside its own callbacks it looks at timers with the next event */
+        lws_cancel_service(m->client->lws);
     }
 }
 
