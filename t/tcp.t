@@ -167,6 +167,7 @@ is(length $quick->read_all(60), 24_000_000,
    'another visitor of the same tunnel');
 cmp_ok(resident() - $before, '<', 24_000_000, 'no more memory than windows');
 $_->abort() for @slow;
+$_->close() for $visitor, $quick;
 $source->stop();
 
 my $sink = tunnel($t->service('sink'), '-p', $tcp + 4);
