@@ -38,6 +38,9 @@ our $SECRET = 'not-a-secret';
 
 sub wait_for(&;$$$);
 
+# nginx would take it for sockets to inherit
+delete $ENV{NGINX};
+
 $SIG{PIPE} = 'IGNORE';
 
 my %alive;              # pid => name, of what has to be ended
