@@ -292,6 +292,18 @@ poll_event(uv_poll_t *poll, int status, int events)
 {
     struct inlets_conn  *c = poll->data;
 
+    if (status < 0) {
+        /*
+         * libuv does not watch it any more; reading finds the error, but first
+         * what came before it
+         */
+        events = UV_READABLE;
+
+        if (c->state != CONN_CONNECTING && c->state != CONN_CLOSED) {
+            (void) uv_poll_start(&c->poll, c->events, poll_event);
+        }
+    }
+
     switch (c->state) {
 
     case CONN_CONNECTING:
@@ -303,11 +315,6 @@ poll_event(uv_poll_t *poll, int status, int events)
         break;
 
     case CONN_OPEN:
-        if (status < 0) {
-            /* let read() find the error */
-            events = UV_READABLE;
-        }
-
         if (events & UV_WRITABLE) {
             c->handlers->writable(c);
         }
