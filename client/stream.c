@@ -18,6 +18,7 @@
 
 #define STREAM_CONNECT_TIMEOUT  10000   /* ms, for all addresses together */
 #define STREAM_IDLE             1000    /* ms */
+#define STREAM_PIECES           16      /* in one write */
 #define PROXY2_FIXED            16      /* its length is known after these */
 
 
@@ -509,21 +510,35 @@ write_later(struct inlets_stream *s)
 }
 
 
+/* As much as there is in one write: what was written, or negative. */
+
+static int
+write_now(struct inlets_stream *s, const struct iovec *iov, size_t n)
+{
+    uv_buf_t  bufs[STREAM_PIECES];
+
+    for (size_t i = 0; i < n; i++) {
+        bufs[i] = uv_buf_init(iov[i].iov_base, (unsigned) iov[i].iov_len);
+    }
+
+    return uv_try_write((uv_stream_t *) &s->tcp, bufs, (unsigned) n);
+}
+
+
 static void
 pump_to_local(struct inlets_stream *s)
 {
-    const uint8_t  *data;
-    uv_buf_t        buf;
-    ssize_t         n;
-    int             rc;
+    struct iovec  iov[STREAM_PIECES];
+    ssize_t       n;
+    size_t        pieces;
+    int           rc;
 
     if (s->pending != NULL || s->local_shut) {
         return;
     }
 
-    while ((n = inlets_mux_peek(s->ms, &data)) > 0) {
-        buf = uv_buf_init((char *) (uintptr_t) data, (unsigned) n);
-        rc = uv_try_write((uv_stream_t *) &s->tcp, &buf, 1);
+    while ((n = inlets_mux_peekv(s->ms, iov, STREAM_PIECES, &pieces)) > 0) {
+        rc = write_now(s, iov, pieces);
 
         if (rc < 0 && rc != UV_EAGAIN) {
             stream_reset(s);

@@ -12,6 +12,8 @@
 /* of one direction in one turn of the event loop */
 #define NGX_INLETS_RELAY_TURN      (256 * 1024)
 
+#define NGX_INLETS_RELAY_PIECES    16     /* in one write */
+
 /* without a timeout, only to be a timer that an exiting worker waits for */
 #define NGX_INLETS_RELAY_INTERVAL  600000
 
@@ -25,8 +27,8 @@ static ngx_int_t ngx_inlets_relay_from_socket(ngx_inlets_relay_t *relay);
 static ngx_int_t ngx_inlets_relay_early(ngx_inlets_relay_t *relay);
 static ngx_int_t ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay,
     ngx_connection_t *src, ngx_connection_t *dst, off_t *sent);
-static ssize_t ngx_inlets_relay_write(ngx_connection_t *c, const uint8_t *buf,
-    size_t size);
+static ssize_t ngx_inlets_relay_write(ngx_connection_t *c, struct iovec *iov,
+    size_t n);
 static ngx_int_t ngx_inlets_relay_shutdown(ngx_connection_t *c);
 static ngx_int_t ngx_inlets_relay_socket_error(ngx_connection_t *c);
 static ngx_int_t ngx_inlets_relay_events(ngx_inlets_relay_t *relay);
@@ -327,9 +329,9 @@ static ngx_int_t
 ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
     ngx_connection_t *dst, off_t *sent)
 {
-    size_t                total;
+    size_t                total, pieces;
     ssize_t               n, w;
-    const uint8_t        *buf;
+    struct iovec          iov[NGX_INLETS_RELAY_PIECES];
     ngx_inlets_stream_t  *st;
 
     st = ngx_inlets_stream(src);
@@ -343,7 +345,8 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
             return NGX_OK;
         }
 
-        n = inlets_mux_peek(st->stream, &buf);
+        n = inlets_mux_peekv(st->stream, iov, NGX_INLETS_RELAY_PIECES,
+                             &pieces);
 
         if (n == INLETS_MUX_AGAIN) {
             src->read->ready = 0;
@@ -358,7 +361,7 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
             return NGX_ERROR;
         }
 
-        w = ngx_inlets_relay_write(dst, buf, n);
+        w = ngx_inlets_relay_write(dst, iov, pieces);
 
         if (w == NGX_AGAIN || w == 0) {
             return NGX_OK;
@@ -380,14 +383,51 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
 }
 
 
+/* A plain socket gets all pieces at once; TLS and streams copy anyway. */
+
 static ssize_t
-ngx_inlets_relay_write(ngx_connection_t *c, const uint8_t *buf, size_t size)
+ngx_inlets_relay_write(ngx_connection_t *c, struct iovec *iov, size_t n)
 {
-    if (!ngx_inlets_is_stream(c) && !c->write->ready) {
+    off_t         sent;
+    size_t        i;
+    ngx_buf_t     bufs[NGX_INLETS_RELAY_PIECES];
+    ngx_chain_t   chain[NGX_INLETS_RELAY_PIECES];
+
+    if (ngx_inlets_is_stream(c)) {
+        return c->send(c, iov[0].iov_base, iov[0].iov_len);
+    }
+
+    if (!c->write->ready) {
         return NGX_AGAIN;
     }
 
-    return c->send(c, (u_char *) buf, size);
+    if (n == 1
+#if (NGX_SSL)
+        || c->ssl
+#endif
+       )
+    {
+        return c->send(c, iov[0].iov_base, iov[0].iov_len);
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_memzero(&bufs[i], sizeof(ngx_buf_t));
+
+        bufs[i].pos = iov[i].iov_base;
+        bufs[i].last = bufs[i].pos + iov[i].iov_len;
+        bufs[i].memory = 1;
+
+        chain[i].buf = &bufs[i];
+        chain[i].next = (i + 1 < n) ? &chain[i + 1] : NULL;
+    }
+
+    sent = c->sent;
+
+    if (c->send_chain(c, chain, 0) == NGX_CHAIN_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return c->sent - sent;
 }
 
 

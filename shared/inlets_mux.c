@@ -691,6 +691,35 @@ inlets_mux_peek(struct inlets_mux_stream *s, const uint8_t **ret_buf)
 }
 
 
+ssize_t
+inlets_mux_peekv(struct inlets_mux_stream *s, struct iovec *iov, size_t n,
+    size_t *ret_n)
+{
+    size_t             i;
+    ssize_t            total;
+    const uint8_t     *p;
+    struct mux_block  *b;
+
+    total = inlets_mux_peek(s, &p);
+
+    if (total <= 0) {
+        return total;
+    }
+
+    total = 0;
+
+    for (i = 0, b = s->rx.head; i < n && b != NULL; i++, b = b->next) {
+        iov[i].iov_base = b->data + b->start;
+        iov[i].iov_len = (size_t) (b->end - b->start);
+        total += b->end - b->start;
+    }
+
+    *ret_n = i;
+
+    return total;
+}
+
+
 static void
 take(struct inlets_mux_stream *s, struct mux_block *b, size_t n)
 {

@@ -174,11 +174,14 @@ struct inlets_mux *inlets_mux_session(const struct inlets_mux_stream *s);
 
 /*
  * read(): copies.  peek() shows the first piece of unread data without
- * taking it, consume() takes that many bytes of it.  What was taken goes back
- * to the sender as credit.  unread(): bytes that wait.
+ * taking it, peekv() as many pieces as there are, at most n, and returns the
+ * sum of their lengths; consume() takes that many bytes of it.  What was taken
+ * goes back to the sender as credit.  unread(): bytes that wait.
  */
 ssize_t inlets_mux_read(struct inlets_mux_stream *s, void *buf, size_t size);
 ssize_t inlets_mux_peek(struct inlets_mux_stream *s, const uint8_t **ret_buf);
+ssize_t inlets_mux_peekv(struct inlets_mux_stream *s, struct iovec *iov,
+    size_t n, size_t *ret_n);
 void inlets_mux_consume(struct inlets_mux_stream *s, size_t bytes);
 size_t inlets_mux_unread(const struct inlets_mux_stream *s);
 

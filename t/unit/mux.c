@@ -493,6 +493,64 @@ test_traffic(enum inlets_mux_carrier carrier, size_t step, bool exact,
 
 
 static void
+test_pieces(enum inlets_mux_carrier carrier)
+{
+    size_t                     i, k, n, at = 0, wrong = 0;
+    struct iovec               iov[8];
+    struct pair                p;
+    static uint8_t             data[100000];
+    struct inlets_mux_stream  *s, *t;
+
+    note("pieces", carrier);
+    pair_init(&p, carrier);
+
+    for (i = 0; i < sizeof(data); i++) {
+        data[i] = pattern(2, i);
+    }
+
+    s = inlets_mux_open(p.a);
+    is_int(inlets_mux_write(s, data, 10), 10, "SYN");
+    settle(&p);
+    t = expect_event(p.b, INLETS_MUX_EV_OPEN | INLETS_MUX_EV_READ, "opened");
+    inlets_mux_consume(t, 10);
+    is_int(inlets_mux_peekv(t, iov, 8, &n), INLETS_MUX_AGAIN, "none");
+
+    while (at < 60000) {
+        at += (size_t) inlets_mux_write(s, data + at, 60000 - at);
+        settle(&p);
+    }
+
+    is_int(inlets_mux_peekv(t, iov, 8, &n), 60000, "all of them");
+    ok(n > 1, "more than one");
+
+    for (i = 0, at = 0; i < n; i++) {
+        for (k = 0; k < iov[i].iov_len; k++, at++) {
+            wrong += ((uint8_t *) iov[i].iov_base)[k] != data[at];
+        }
+    }
+
+    is_int(wrong, 0, "in order");
+    is_int(inlets_mux_peekv(t, iov, 1, &n), iov[0].iov_len, "only one");
+    is_int(n, 1, "its count");
+
+    inlets_mux_consume(t, iov[0].iov_len + 1);
+    (void) inlets_mux_peekv(t, iov, 1, &n);
+    is_mem(iov[0].iov_base, data + 60000 - inlets_mux_unread(t), 100,
+           "consumed beyond a piece");
+
+    inlets_mux_consume(t, inlets_mux_unread(t));
+    inlets_mux_shutdown(s);
+    settle(&p);
+    is_int(inlets_mux_peekv(t, iov, 8, &n), INLETS_MUX_EOF, "EOF");
+    inlets_mux_reset(t);
+    is_int(inlets_mux_peekv(t, iov, 8, &n), INLETS_MUX_RESET, "reset");
+
+    pair_finish(&p);
+    is_int(mem_used, 0, "no leak");
+}
+
+
+static void
 test_lifecycle(enum inlets_mux_carrier carrier)
 {
     char                       buf[10];
@@ -1545,6 +1603,7 @@ main(void)
         test_traffic(carrier, 50000, false, 900000);
         test_traffic(carrier, 0, false, 900000);
         test_lifecycle(carrier);
+        test_pieces(carrier);
         test_window(carrier);
         test_stuck_carrier(carrier);
         test_close(carrier);
