@@ -482,6 +482,14 @@ link_frames('too many streams', sub {
 
     $note->('refused') if (grep { $_->wait_reset(10) } @streams[8 .. 19]) == 12;
     $_->reset() for @streams[0 .. 7];
+
+    # a stream counts until the client has looked at its end
+
+    $link->frame(PING, SYN, 0, 77);
+
+    while (my $frame = $link->turn(10)) {
+        last if $frame->{type} == PING && $frame->{length} == 77;
+    }
 }, qr/Forwarding/, flags => [ '--max-streams', '8' ], survives => 1);
 
 link_frames('a stream reset at once', sub {
