@@ -241,7 +241,7 @@ sub http {
         my $head = $s->read_until(qr/\r\n\r\n/, 300);
         return if !defined $head;
 
-        my ($line, @lines) = split /\r\n/, $head;
+        my ($line, @lines) = split /\r\n/, $head, -1;
         my ($method, $uri, $version) = $line =~ m{^(\S+) (\S+) HTTP/(\S+)$};
 
         if (!defined $method) {
