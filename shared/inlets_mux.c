@@ -320,11 +320,22 @@ table_remove(struct inlets_mux *m, struct inlets_mux_stream *s)
 }
 
 
+/*
+ * NULL: too many, or no memory.  Only streams that go on count, since the peer
+ * may open the next as soon as one is over, before its owner here knows; those
+ * not released yet are bounded as well.
+ */
 struct inlets_mux_stream *
 mux_stream_create(struct inlets_mux *m, uint32_t id)
 {
     uint32_t                   i;
     struct inlets_mux_stream  *s;
+
+    if (m->nlive >= m->conf.max_streams
+        || m->nstreams / 2 >= m->conf.max_streams)
+    {
+        return NULL;
+    }
 
     s = m->conf.alloc(m->conf.ctx, sizeof(*s));
     if (s == NULL) {
@@ -352,7 +363,20 @@ mux_stream_create(struct inlets_mux *m, uint32_t id)
     m->buckets[i] = s;
     m->nstreams++;
 
+    s->live = 1;
+    m->nlive++;
+
     return s;
+}
+
+
+void
+mux_stream_over(struct inlets_mux_stream *s)
+{
+    if (s->live) {
+        s->live = 0;
+        s->mux->nlive--;
+    }
 }
 
 
@@ -401,6 +425,7 @@ stream_stop(struct inlets_mux_stream *s)
 
     s->reset = 1;
     s->want_credit = 0;
+    mux_stream_over(s);
 
     if (m->rx_stream == s) {
         m->rx_stream = NULL;
@@ -613,7 +638,7 @@ inlets_mux_open(struct inlets_mux *m)
 {
     struct inlets_mux_stream  *s;
 
-    if (inlets_mux_closing(m) || m->nstreams >= m->conf.max_streams) {
+    if (inlets_mux_closing(m)) {
         return NULL;
     }
 
@@ -787,6 +812,10 @@ inlets_mux_shutdown(struct inlets_mux_stream *s)
     s->fin_sent = 1;
     s->want_credit = 0;
 
+    if (s->fin_received) {
+        mux_stream_over(s);
+    }
+
     mux_leave_turns(s);
     mux_flags(s, INLETS_YAMUX_FIN);
     mux_wake(s->mux);
@@ -825,6 +854,7 @@ inlets_mux_release(struct inlets_mux_stream *s)
         mux_link_remove(&s->ready);
     }
 
+    mux_stream_over(s);
     m->window_grown -= s->window - INLETS_MUX_WINDOW;
 
     table_remove(m, s);

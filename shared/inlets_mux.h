@@ -54,7 +54,9 @@ struct inlets_mux_conf {
     enum inlets_mux_carrier  carrier;
     bool      client;           /* yamux role: a client opens odd ids */
     bool      accept;           /* the peer may open streams */
-    uint32_t  max_streams;      /* open at once; more from the peer: RST */
+    uint32_t  max_streams;      /* open at once; more from the peer: RST;
+                                   twice as many with those that ended and
+                                   are not released */
     uint32_t  window_max;       /* largest receive window of a stream;
                                    at least INLETS_MUX_WINDOW */
     uint64_t  window_total;     /* cap on the sum of what receive windows grew

@@ -85,6 +85,7 @@ struct inlets_mux_stream {
     unsigned                   fin_sent:1;
     unsigned                   fin_received:1;
     unsigned                   acked:1;
+    unsigned                   live:1;
     unsigned                   reset:1;
     unsigned                   want_credit:1;   /* a short write, no credit */
 };
@@ -104,6 +105,7 @@ struct inlets_mux {
     uint32_t                   nbuckets;        /* a power of two */
     uint32_t                   hash_shift;      /* 32 - its logarithm */
     uint32_t                   nstreams;
+    uint32_t                   nlive;           /* not ended both ways */
     uint32_t                   turn;            /* number of this round */
     uint32_t                   turns;           /* given, not used yet */
     uint32_t                   passes;          /* since the last was given */
@@ -173,6 +175,7 @@ struct inlets_mux {
 
 struct inlets_mux_stream *mux_find(const struct inlets_mux *m, uint32_t id);
 struct inlets_mux_stream *mux_stream_create(struct inlets_mux *m, uint32_t id);
+void mux_stream_over(struct inlets_mux_stream *s);
 void mux_event(struct inlets_mux_stream *s, unsigned event);
 void mux_stream_dead(struct inlets_mux_stream *s);
 int mux_fail(struct inlets_mux *m, int error, uint32_t stream);

@@ -143,9 +143,7 @@ on_syn(struct inlets_mux *m, const struct inlets_yamux_frame *f,
         m->peer_id = f->stream;
     }
 
-    if (!m->go_away_sent && !m->close_sent
-        && m->nstreams < m->conf.max_streams)
-    {
+    if (!m->go_away_sent && !m->close_sent) {
         s = mux_stream_create(m, f->stream);
     }
 
@@ -185,6 +183,11 @@ on_fin(struct inlets_mux_stream *s)
     }
 
     s->fin_received = 1;
+
+    if (s->fin_sent) {
+        mux_stream_over(s);
+    }
+
     mux_event(s, INLETS_MUX_EV_READ);
 
     return INLETS_OK;

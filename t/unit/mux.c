@@ -661,7 +661,10 @@ test_refusal(void)
     settle(&p);
     is_int(p.error_a + p.error_b, 0, "no error");
 
-    for (unsigned i = 0; i < 100; i++) {
+    inlets_mux_release(keep[3]);
+    inlets_mux_release(keep[4]);
+
+    for (unsigned i = 0; i < 200; i++) {
         (void) inlets_mux_open(p.a);
     }
 
@@ -672,13 +675,46 @@ test_refusal(void)
     ok(inlets_mux_closing(p.a), "go away received");
     ok(inlets_mux_open(p.a) == NULL, "no streams can be opened");
     ok(!inlets_mux_closing(p.b), "the other side may");
-    ok(inlets_mux_open(p.b) == NULL, "if it is not full");
+    ok(inlets_mux_open(p.b) != NULL, "one is over there");
+    ok(inlets_mux_open(p.b) == NULL, "the others are not");
 
     while ((s = inlets_mux_next(p.b, &ev)) != NULL) {
         inlets_mux_release(s);
     }
 
     ok(inlets_mux_open(p.b) != NULL, "now it is not");
+    pair_finish(&p);
+    is_int(mem_used, 0, "no leak");
+}
+
+
+/* The next stream is opened before the owner knows that one is over. */
+static void
+test_at_the_limit(void)
+{
+    struct pair                p;
+    struct inlets_mux_conf     ca = conf_of(INLETS_MUX_RAW, false, true);
+    struct inlets_mux_conf     cb = conf_of(INLETS_MUX_RAW, true, true);
+    struct inlets_mux_stream  *s;
+
+    ca.max_streams = 1;
+    cb.max_streams = 1;
+    pair_init_conf(&p, &ca, &cb);
+
+    s = inlets_mux_open(p.a);
+    inlets_mux_write(s, "x", 1);
+    ok(inlets_mux_open(p.a) == NULL, "only one");
+    inlets_mux_release(s);
+    s = inlets_mux_open(p.a);
+    inlets_mux_write(s, "x", 1);
+    settle(&p);
+    ok(!inlets_mux_is_reset(s), "another after the first is over");
+    is_int(inlets_mux_streams(p.b), 2, "the first not being released");
+    inlets_mux_release(s);
+    s = inlets_mux_open(p.a);
+    inlets_mux_write(s, "x", 1);
+    settle(&p);
+    ok(inlets_mux_is_reset(s), "that has its bound too");
     pair_finish(&p);
     is_int(mem_used, 0, "no leak");
 }
@@ -1611,6 +1647,7 @@ main(void)
     }
 
     test_refusal();
+    test_at_the_limit();
     test_fairness(2 * INLETS_MUX_BLOCK, false);
     test_fairness(2 * INLETS_MUX_BLOCK, true);
     test_fairness(TX_MAX, false);
