@@ -257,7 +257,7 @@ sub http {
             method => $method, uri => $uri, path => $path, head => $head,
             version => $version,
             headers => Inlets::Test::Socket::headers(@lines),
-            query => { map { split /=/, $_, 2 }
+            query => { map { (split /=/, "$_=", 3)[0, 1] }
                            split /&/, defined $query ? $query : '' },
         );
 
