@@ -429,9 +429,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
             abort();
         }
 
-        /* 12 windows, those that grew twice as large, and the output */
+        /* the windows of 12 streams and of 12 that are over, and the output */
 
-        if (sc.used > 13 * (INLETS_MUX_WINDOW + 2 * INLETS_MUX_BLOCK)
+        if (sc.used > 25 * (INLETS_MUX_WINDOW + 2 * INLETS_MUX_BLOCK)
                       + INLETS_MUX_WINDOW + 2 * TX_MAX + 65536
                       + 24 * INLETS_MUX_BLOCK + 16384)
         {
