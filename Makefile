@@ -33,7 +33,7 @@ EDGE     ?= 127.0.0.1
 # make bench: "quick", and which of http, tcp, latency, memory
 BENCH    ?=
 
-# make test, make fuzz
+# make test, make fuzz; JOBS also for compiling, in "make run" and "make test"
 TESTS    ?=
 JOBS     ?= 2
 FUZZ_SECONDS ?= 20
@@ -206,7 +206,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED_OBJS)
 
 
 asan:
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all units
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=1 all units
 
 
 lint: $(NGX)/objs/Makefile
@@ -234,20 +234,20 @@ bench-deps:
 
 
 run: deps
-	$(MAKE) --no-print-directory nginx client
+	@$(MAKE) --no-print-directory -j$(JOBS) nginx client
 	@BUILD="$(BUILD)" NGINX="$(NGINX)" UPSTREAM="$(UPSTREAM)" \
 	    NAME="$(NAME)" EDGE="$(EDGE)" conf/run
 
 
 test: test-deps
-	$(MAKE) --no-print-directory nginx client units asan
+	@$(MAKE) --no-print-directory -j$(JOBS) nginx client units asan
 	@BUILD="$(BUILD)" NGINX="$(NGINX)" JOBS="$(JOBS)" t/run $(TESTS)
 
 test-bare:
 	.ci/test-bare
 
 bench: bench-deps
-	$(MAKE) --no-print-directory nginx client
+	@$(MAKE) --no-print-directory -j$(JOBS) nginx client
 	@BUILD="$(BUILD)" NGINX="$(NGINX)" CC="$(CC)" bench/run $(BENCH)
 
 
