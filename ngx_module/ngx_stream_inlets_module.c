@@ -40,8 +40,8 @@ static ngx_int_t ngx_stream_inlets_dial(ngx_stream_session_t *s,
     ngx_stream_inlets_ctx_t *ctx);
 static ngx_int_t ngx_stream_inlets_head(ngx_stream_session_t *s,
     ngx_stream_inlets_ctx_t *ctx);
-static void ngx_stream_inlets_address(struct sockaddr *sa, uint8_t *addr,
-    uint16_t *port);
+static ngx_int_t ngx_stream_inlets_address(struct sockaddr *sa,
+    struct inlets_proxy2 *h, uint8_t *addr, uint16_t *port);
 static void ngx_stream_inlets_relay(ngx_stream_inlets_ctx_t *ctx);
 static void ngx_stream_inlets_expired(ngx_inlets_dial_t *d);
 static void ngx_stream_inlets_done(ngx_inlets_relay_t *relay,
@@ -268,28 +268,20 @@ ngx_stream_inlets_head(ngx_stream_session_t *s, ngx_stream_inlets_ctx_t *ctx)
     h.unique_id = ctx->id;
     h.unique_id_len = NGX_STREAM_INLETS_SESSION_ID;
 
-    if (src->sa_family == dst->sa_family) {
-
-        switch (src->sa_family) {
-
-        case AF_INET:
-            h.family = INLETS_PROXY2_INET;
-            break;
+    h.family = INLETS_PROXY2_INET;
 
 #if (NGX_HAVE_INET6)
-        case AF_INET6:
-            h.family = INLETS_PROXY2_INET6;
-            break;
-#endif
 
-        default:
-            break;
-        }
+    if (src->sa_family == AF_INET6 || dst->sa_family == AF_INET6) {
+        h.family = INLETS_PROXY2_INET6;
     }
 
-    if (h.family != INLETS_PROXY2_UNSPEC) {
-        ngx_stream_inlets_address(src, h.src, &h.src_port);
-        ngx_stream_inlets_address(dst, h.dst, &h.dst_port);
+#endif
+
+    if (ngx_stream_inlets_address(src, &h, h.src, &h.src_port) != NGX_OK
+        || ngx_stream_inlets_address(dst, &h, h.dst, &h.dst_port) != NGX_OK)
+    {
+        h.family = INLETS_PROXY2_UNSPEC;
     }
 
     p = ngx_pnalloc(s->connection->pool, INLETS_PROXY2_MAX);
@@ -312,8 +304,11 @@ ngx_stream_inlets_head(ngx_stream_session_t *s, ngx_stream_inlets_ctx_t *ctx)
 }
 
 
-static void
-ngx_stream_inlets_address(struct sockaddr *sa, uint8_t *addr, uint16_t *port)
+/* Where the families differ, as with realip, IPv4 is mapped into IPv6. */
+
+static ngx_int_t
+ngx_stream_inlets_address(struct sockaddr *sa, struct inlets_proxy2 *h,
+    uint8_t *addr, uint16_t *port)
 {
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
@@ -322,18 +317,30 @@ ngx_stream_inlets_address(struct sockaddr *sa, uint8_t *addr, uint16_t *port)
 
     *port = ngx_inet_get_port(sa);
 
-#if (NGX_HAVE_INET6)
+    switch (sa->sa_family) {
 
-    if (sa->sa_family == AF_INET6) {
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
         sin6 = (struct sockaddr_in6 *) sa;
         ngx_memcpy(addr, &sin6->sin6_addr, 16);
-        return;
-    }
-
+        return NGX_OK;
 #endif
 
-    sin = (struct sockaddr_in *) sa;
-    ngx_memcpy(addr, &sin->sin_addr, 4);
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+
+        if (h->family == INLETS_PROXY2_INET6) {
+            addr[10] = 0xff;
+            addr[11] = 0xff;
+            addr += 12;
+        }
+
+        ngx_memcpy(addr, &sin->sin_addr, 4);
+        return NGX_OK;
+
+    default:
+        return NGX_DECLINED;
+    }
 }
 
 

@@ -37,6 +37,23 @@ $t->edge(
     }
 
     server {
+        listen 127.0.0.1:%%PORT_realip%% proxy_protocol;
+        set_real_ip_from 127.0.0.1;
+        inlets_tunnel edge;
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_preread%%;
+        ssl_preread on;
+        inlets_tunnel edge;
+    }
+
+    server {
+        listen [::1]:%%PORT_ipv6%%;
+        inlets_tunnel edge;
+    }
+
+    server {
         listen 127.0.0.1:%%PORT_deny%%;
         inlets_tunnel edge;
         deny all;
@@ -104,7 +121,7 @@ $_->close() for @visitors;
 # A picked port, and its conflicts.
 
 my %offered = map { $_ => 1 } $tcp .. $tcp + 7,
-              map { $t->port($_) } qw(tls idle deny limit);
+              map { $t->port($_) } qw(tls idle realip preread ipv6 deny limit);
 my @picked = map { tunnel($echo) } 1 .. 5;
 my %picked = map { $_->port() => 1 } @picked;
 
@@ -230,6 +247,47 @@ SKIP: {
 }
 
 $tls->stop();
+
+$tls = tunnel($t->service('source', 8_000_000), '-p', $t->port('tls'));
+$visitor = visit($tls->port(), ssl => 1);
+is(sha1_hex($visitor->read_exact(8_000_000, 30)),
+   sha1_hex(Inlets::Test::Service::pattern(8_000_000)), '8 MB with TLS')
+    if $visitor;
+$visitor->close() if $visitor;
+$tls->stop();
+
+# Other ways in.
+
+my $preread = tunnel($echo, '-p', $t->port('preread'));
+
+$visitor = visit($preread->port());
+my $record = "\x16\x03\x01\0\x05hello";
+$visitor->send_slowly("$record and more", 1, 0.001);
+is($visitor->read_exact(19), "$record and more",
+   'what the preread phase took goes on');
+$visitor->close();
+$preread->stop();
+
+my $monitor6 = $t->login(type => 'tcp', port => $t->port('ipv6'));
+my $link6 = $t->link($monitor6);
+
+$visitor = visit($t->port('ipv6'), address => '::1');
+is($link6->accept()->{proxy}{source}, '::1', 'IPv6');
+$visitor->close();
+$_->close() for $link6, $monitor6;
+
+$monitor6 = $t->login(type => 'tcp', port => $t->port('realip'));
+$link6 = $t->link($monitor6);
+
+$visitor = visit($t->port('realip'));
+$visitor->send("PROXY TCP6 2001:db8::7 2001:db8::1 4321 443\r\nhello");
+my $mapped = $link6->accept();
+is("$mapped->{proxy}{source} $mapped->{proxy}{source_port} "
+   . $mapped->{proxy}{destination},
+   '2001:db8::7 4321 ::ffff:127.0.0.1', 'realip');
+is($mapped->read_exact(5), 'hello', 'and what came with it');
+$visitor->close();
+$_->close() for $link6, $monitor6;
 
 # Stock directives.
 
