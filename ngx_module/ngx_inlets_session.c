@@ -7,6 +7,8 @@
 #include "ngx_inlets_session.h"
 #include "ngx_inlets_stream.h"
 
+#include "inlets_ws.h"
+
 #include <ngx_http.h>
 #include <openssl/rand.h>
 #include <time.h>
@@ -212,7 +214,8 @@ ngx_inlets_session_input(ngx_inlets_session_t *session, u_char *buf,
                       inlets_strerror(rc),
                       inlets_mux_error_stream(session->mux));
 
-        inlets_mux_close(session->mux, 1002, inlets_strerror(rc));
+        inlets_mux_close(session->mux, inlets_ws_close_code(rc),
+                         inlets_strerror(rc));
         (void) ngx_inlets_session_flush(session);
 
         ngx_inlets_session_finish(session);
