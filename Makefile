@@ -73,10 +73,11 @@ ifeq ($(SANITIZE),1)
     NGX_LD_OPT := -fPIC $(SAN)
 endif
 
-CLIENT_LIBS := -lwebsockets -luv -lcjson -lssl -lcrypto
-UNIT_LIBS   := -lcrypto
+CLIENT_LIBS := -lwebsockets -luv -lcjson -lyaml -lssl -lcrypto
+UNIT_LIBS   := -lyaml -lcrypto
 
 CLIENT_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard client/*.c))
+SHARED      := $(BUILD)/libshared.a
 SHARED_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard shared/*.c))
 UNITS       := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS     := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
@@ -177,7 +178,8 @@ ifneq ($(NGINX_SRC),)
 endif
 
 
-# The client, and whatever else is made of shared/.
+# The client, and whatever else is made of shared/: an archive, so that each
+# program gets what it uses, and needs only the libraries of that.
 
 $(BUILD)/flags.key: FORCE
 	@mkdir -p $(BUILD)
@@ -190,13 +192,17 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
 
 client: $(BUILD)/inlets
 
-$(BUILD)/inlets: $(CLIENT_OBJS) $(SHARED_OBJS)
+$(SHARED): $(SHARED_OBJS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/inlets: $(CLIENT_OBJS) $(SHARED)
 	@echo 'linking $@'
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
 
 units: $(UNITS)
 
-$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED_OBJS)
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
 
@@ -217,7 +223,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-	    -o $@ $< $(wildcard shared/*.c) -lcrypto
+	    -o $@ $< $(wildcard shared/*.c) -lyaml -lcrypto
 
 fuzz: $(FUZZERS)
 	.ci/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)
