@@ -152,19 +152,21 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
         d->head.data = head;
         d->head.len = size;
 
-        if (rc == NGX_AGAIN && d->wait) {
+        rc = ngx_inlets_dial(d);
 
-            /* the head is needed again when the client is back */
+        if (rc == NGX_AGAIN) {
+
+            /* the head is needed again when the client, or a link, is back */
 
             d->head.data = ngx_pnalloc(r->pool, size);
+
             if (d->head.data == NULL) {
+                ngx_inlets_stream_close(d->connection, 0);
                 return NGX_ERROR;
             }
 
             ngx_memcpy(d->head.data, head, size);
         }
-
-        rc = ngx_inlets_dial(d);
     }
 
     switch (rc) {
