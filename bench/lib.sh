@@ -301,7 +301,8 @@ finish() {
 }
 
 died() {
-    tail -n 5 "$state/$1/error.log" "$state/$1/output" 2> /dev/null >&2 || true
+    tail -n 5 "$state/$1/error.log" "$state/$1/output" \
+        >&2 2> /dev/null || true
     die "$1 $2"
 }
 
