@@ -126,7 +126,8 @@ main(int argc, char **argv)
 
     qsort(times, (size_t) count, sizeof(*times), compare);
 
-    printf("%.1f %.1f\n", times[count / 2] * 1e6, times[count * 99 / 100] * 1e6);
+    printf("%.1f %.1f\n", times[count / 2] * 1e6,
+           times[count * 99 / 100] * 1e6);
     free(times);
 
     return 0;

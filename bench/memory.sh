@@ -89,8 +89,9 @@ clients_run() {
             sleep 0.5
             emit 'Client at rest: resident (RSS)' MB ours \
                 "$(calculate "$(memory_of client1 Rss) * 1024 / 1e6")"
-            emit 'Client at rest: of that its own (private, written to)' MB ours \
-                "$(calculate "$(memory_of client1 Private_Dirty) * 1024 / 1e6")"
+            emit 'Client at rest: of that its own (private, written to)' MB \
+                ours "$(calculate \
+                    "$(memory_of client1 Private_Dirty) * 1024 / 1e6")"
         fi
     done
 

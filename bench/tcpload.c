@@ -1,12 +1,12 @@
 /*
  * Load on TCP ports.
  *
- *   tcpload serve PORT               the origin
- *   tcpload up PORT N SECONDS        N connections that send; prints bytes/s and
- *                                    bytes
- *   tcpload down PORT N SECONDS      N connections that receive
- *   tcpload idle PORT N              N connections that do nothing, until
- *                                    standard input ends; says "ready"
+ *   tcpload serve PORT              the origin
+ *   tcpload up PORT N SECONDS       N connections that send; prints bytes/s
+ *                                   and bytes
+ *   tcpload down PORT N SECONDS     N connections that receive
+ *   tcpload idle PORT N             N connections that do nothing, until
+ *                                   standard input ends; says "ready"
  *
  * The first byte of a connection says what it is: U, D or I.  U: bytes, then
  * the end of them, which the origin answers with how many there were.  D: the
