@@ -46,6 +46,9 @@ struct inlets_client {
     uv_signal_t                   sigint;
     uv_signal_t                   sigterm;
 
+    uint64_t                      refused_at;   /* ms: the local service's */
+    uint32_t                      refused;      /* since it was logged */
+
     int                           status;       /* of the process */
     bool                          finishing;
 };

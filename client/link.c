@@ -462,6 +462,7 @@ link_flush(struct inlets_link *link)
     }
 
     link->blocked = inlets_mux_pending(link->mux)
+                    || inlets_mux_ready(link->mux)
                     || !inlets_conn_flush(link->conn);
 
     inlets_conn_want_write(link->conn, link->blocked);

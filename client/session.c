@@ -48,6 +48,7 @@ struct inlets_session {
     uint32_t                               nlinks;
     struct session_link                   *links;
     uint32_t                               failures;
+    uint64_t                               up_deadline; /* ms, 0: none */
 
     bool                                   welcomed;
     bool                                   up;
@@ -147,6 +148,10 @@ arm_timer(struct inlets_session *s)
         return;
     }
 
+    if (!s->up) {
+        next = s->up_deadline;
+    }
+
     if (s->leaving && !s->drained) {
         next = inlets_session_streams(s) == 0 ? now : now + IDLE_CHECK;
     }
@@ -213,6 +218,12 @@ session_timer(uv_timer_t *timer)
         if (s->leaving && !s->client->options->tcp) {
             inlets_link_end_idle(&sl->link, now);
         }
+    }
+
+    if (!s->up && s->up_deadline != 0 && now >= s->up_deadline) {
+        session_end(s, INLETS_SESSION_LOST, s->failures > 0
+                    ? "no link to the edge could be opened in time"
+                    : "the edge opened no port in time");
     }
 
     if (!s->over && s->leaving && !s->drained
@@ -331,6 +342,11 @@ session_welcome(void *data, const struct inlets_welcome *welcome)
     inlets_log(INLETS_LOG_INFO, "[authenticate] Container ID: %s",
                welcome->container_id);
 
+    if (!s->client->options->tcp && welcome->url[0] == '\0') {
+        session_end(s, INLETS_SESSION_LOST, "the edge gave no URL");
+        return;
+    }
+
     if (!welcome->mux) {
         session_end(s, INLETS_SESSION_FATAL, "the edge does not know "
                     "multiplexed links; plain protocol version 2 is not in "
@@ -354,6 +370,8 @@ session_welcome(void *data, const struct inlets_welcome *welcome)
             .base = LINK_BACKOFF_BASE, .cap = LINK_BACKOFF_CAP
         };
     }
+
+    s->up_deadline = now_ms(s) + s->client->options->healthcheck_interval;
 
     for (uint32_t i = 0; i < s->nlinks && !s->over; i++) {
         open_link(s, &s->links[i]);
@@ -381,6 +399,13 @@ static void
 session_lost(void *data, const char *why, bool established)
 {
     struct inlets_session  *s = data;
+
+    if (s->leaving && inlets_session_streams(s) > 0) {
+        /* they may go on as long as their links do */
+        inlets_monitor_destroy(s->monitor);
+        s->monitor = NULL;
+        return;
+    }
 
     if (established || s->address + 1 >= s->addresses.n) {
         session_end(s, INLETS_SESSION_LOST, why);
