@@ -549,12 +549,13 @@ static ngx_int_t
 ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i, n, start, others;
+    ngx_uint_t             i, n, start, others, reached;
     ngx_inlets_place_t    *place;
     ngx_inlets_session_t  *session;
 
     n = d->found.nplaces;
     others = 0;
+    reached = 0;
     start = ngx_random() % n;
 
     for (i = 0; i < n; i++) {
@@ -571,6 +572,8 @@ ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
             continue;
         }
 
+        reached++;
+
         rc = ngx_inlets_dial_head(d, &d->found.id);
         if (rc != NGX_OK) {
             return rc;
@@ -579,6 +582,13 @@ ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
         if (ngx_inlets_stream_attach(d->connection, session) == NGX_OK) {
             return NGX_OK;
         }
+    }
+
+    if (others && reached == 0) {
+
+        /* workers that were killed: the client comes back to another */
+
+        return NGX_AGAIN;
     }
 
     ngx_log_error(NGX_LOG_ERR, d->log, 0,
