@@ -1,4 +1,9 @@
 
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
 #include "ngx_inlets_registry.h"
 
 #include <signal.h>
@@ -82,6 +87,13 @@ struct ngx_inlets_registry_s {
 
     ngx_uint_t                    declared;   /* unsigned  declared:1; */
 };
+
+
+typedef struct {
+    ngx_pid_t                    pid;
+    u_char                      *key;
+    ngx_int_t                    rc;
+} ngx_inlets_registry_key_t;
 
 
 typedef void (*ngx_inlets_registry_pt)(ngx_inlets_registry_t *reg, void *data);
@@ -470,13 +482,6 @@ ngx_inlets_registry_worker_alive(ngx_pid_t pid)
 
     return ngx_inlets_registry_worker_key(pid, key) == NGX_OK;
 }
-
-
-typedef struct {
-    ngx_pid_t                    pid;
-    u_char                      *key;
-    ngx_int_t                    rc;
-} ngx_inlets_registry_key_t;
 
 
 ngx_int_t

@@ -1,11 +1,12 @@
 /*
  * The registry: which tunnel serves which host name or port, and in which
- * worker processes its links are.  It lives in a shared memory zone and is kept
- * over a reload.  All functions lock the zone's slab mutex for their own time
- * only, copy values out, and may be called from any worker.
+ * worker processes its links are.  It lives in a shared memory zone and is
+ * kept over a reload.  All functions lock the zone's slab mutex for their own
+ * time only, copy values out, and may be called from any worker.
  *
  * A row is owned by a worker, named by process slot and pid; rows of a worker
- * that died without cleaning up are purged by the worker that takes its slot.
+ * that died without cleaning up are purged by the worker that takes its slot,
+ * or by one that finds it dead on its way.
  */
 
 #ifndef _NGX_INLETS_REGISTRY_H_INCLUDED_
@@ -108,8 +109,8 @@ void ngx_inlets_registry_end(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
     time_t remember);
 
 /*
- * A link of this worker.  NGX_OK; NGX_DECLINED: no such tunnel; NGX_BUSY: it has
- * max_links.
+ * A link of this worker.  NGX_OK; NGX_DECLINED: no such tunnel; NGX_BUSY: it
+ * has max_links.
  */
 ngx_int_t ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id);

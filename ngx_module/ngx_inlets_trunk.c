@@ -17,7 +17,7 @@
 
 
 #if !(NGX_LINUX)
-#error trunks between workers need abstract Unix sockets and SO_PEERCRED of Linux
+#error trunks need abstract Unix sockets and SO_PEERCRED, which Linux has
 #endif
 
 

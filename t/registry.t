@@ -134,7 +134,8 @@ cmp_ok(scalar @many, '>', 30, 'many names');
 ok(!held($full), 'until the zone is full');
 like($full->{reply}{message}, qr/\w/, 'the client is told');
 $t->allow_log(qr/\[alert\].*inlets zone "edge" is full/);
-ok($t->wait_log(qr/\[alert\].*inlets zone "edge" is full/), 'and so is the log');
+ok($t->wait_log(qr/\[alert\].*inlets zone "edge" is full/),
+   'and so is the log');
 
 (pop @many)->close();
 ok((wait_for { held($t->login(name => 'late')) } 5, 'room'),
