@@ -7,15 +7,14 @@
 #include "inlets_rate.h"
 
 
-#define RATE_SECOND   UINT64_C(1000000000)
-#define RATE_LONG     RATE_SECOND          /* a queue that is too long */
-#define RATE_SMALL    64
+#define RATE_SECOND  UINT64_C(1000000000)
+#define RATE_SMALL   64
 
 
 size_t
 inlets_rate_quantum(uint64_t rate, uint64_t tat, uint64_t now)
 {
-    uint64_t  n;
+    uint64_t  n, queue;
 
     n = rate / 20;
 
@@ -23,8 +22,15 @@ inlets_rate_quantum(uint64_t rate, uint64_t tat, uint64_t now)
         n = INLETS_RATE_QUANTUM;
     }
 
-    if (tat > now && tat - now > RATE_LONG && n > RATE_SMALL) {
-        n = n / 16 > RATE_SMALL ? n / 16 : RATE_SMALL;
+    if (tat > now && tat - now > RATE_SECOND && n > RATE_SMALL) {
+
+        /* by the square, with no step that some would always meet */
+
+        queue = (tat - now) / (RATE_SECOND / 64);
+        queue = queue < 64 * 64 ? queue : 64 * 64;
+
+        n = n * 64 * 64 / (queue * queue);
+        n = n > RATE_SMALL ? n : RATE_SMALL;
     }
 
     return n > 0 ? (size_t) n : 1;

@@ -211,9 +211,9 @@ test_arithmetic(void)
     is_int(inlets_rate_quantum(1, 0, now), 1, "quantum of the lowest rate");
     is_int(inlets_rate_quantum(64 * KIB, 0, now), 3276, "of a low rate");
     is_int(inlets_rate_quantum(100 * MIB, 0, now), 16384, "of a high rate");
-    is_int(inlets_rate_quantum(64 * KIB, now + 2 * SECOND, now), 204,
+    is_int(inlets_rate_quantum(64 * KIB, now + 2 * SECOND, now), 819,
            "in a long queue");
-    is_int(inlets_rate_quantum(2000, now + 2 * SECOND, now), 64,
+    is_int(inlets_rate_quantum(2000, now + 9 * SECOND, now), 64,
            "not too little");
 
     tat = inlets_rate_reserve(0, now, SECOND);
