@@ -24,7 +24,8 @@ static void ngx_inlets_tunnel_unkeep(ngx_inlets_tunnel_t *tunnel,
     ngx_inlets_stream_t *st);
 
 static ngx_int_t ngx_inlets_dial_attach(ngx_inlets_dial_t *d);
-static ngx_int_t ngx_inlets_dial_trunk(ngx_inlets_dial_t *d);
+static ngx_int_t ngx_inlets_dial_trunk(ngx_inlets_dial_t *d,
+    ngx_uint_t full);
 static ngx_int_t ngx_inlets_dial_wait(ngx_inlets_dial_t *d);
 static void ngx_inlets_dial_timer(ngx_event_t *ev);
 static void ngx_inlets_dial_cleanup(void *data);
@@ -516,6 +517,7 @@ static ngx_int_t
 ngx_inlets_dial_attach(ngx_inlets_dial_t *d)
 {
     ngx_int_t              rc;
+    ngx_uint_t             full;
     ngx_inlets_tunnel_t   *tunnel;
     ngx_inlets_session_t  *session;
 
@@ -523,6 +525,7 @@ ngx_inlets_dial_attach(ngx_inlets_dial_t *d)
         return NGX_AGAIN;
     }
 
+    full = 0;
     tunnel = ngx_inlets_tunnel_find(&d->found.id);
 
     if (tunnel) {
@@ -538,24 +541,24 @@ ngx_inlets_dial_attach(ngx_inlets_dial_t *d)
             if (rc == NGX_OK) {
                 return NGX_OK;
             }
+
+            full = 1;
         }
     }
 
-    return ngx_inlets_dial_trunk(d);
+    return ngx_inlets_dial_trunk(d, full);
 }
 
 
 static ngx_int_t
-ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
+ngx_inlets_dial_trunk(ngx_inlets_dial_t *d, ngx_uint_t full)
 {
     ngx_int_t              rc;
-    ngx_uint_t             i, n, start, others, reached;
+    ngx_uint_t             i, n, start;
     ngx_inlets_place_t    *place;
     ngx_inlets_session_t  *session;
 
     n = d->found.nplaces;
-    others = 0;
-    reached = 0;
     start = ngx_random() % n;
 
     for (i = 0; i < n; i++) {
@@ -565,14 +568,12 @@ ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
             continue;
         }
 
-        others++;
-
         session = ngx_inlets_trunk_get(place, d->log);
         if (session == NULL) {
             continue;
         }
 
-        reached++;
+        full = 1;
 
         rc = ngx_inlets_dial_head(d, &d->found.id);
         if (rc != NGX_OK) {
@@ -584,16 +585,15 @@ ngx_inlets_dial_trunk(ngx_inlets_dial_t *d)
         }
     }
 
-    if (others && reached == 0) {
+    if (!full) {
 
-        /* workers that were killed: the client comes back to another */
+        /* links that close, or workers that were killed: wait for new ones */
 
         return NGX_AGAIN;
     }
 
     ngx_log_error(NGX_LOG_ERR, d->log, 0,
-                  "inlets tunnel has no room for a stream, links in "
-                  "%ui other workers", others);
+                  "inlets tunnel has no room for a stream");
 
     return NGX_BUSY;
 }
