@@ -157,7 +157,7 @@ ifeq ($(STATIC),)
 
 modules: $(NGX)/objs/Makefile
 	@echo 'building the modules in $(BUILD)'
-	@$(NGX_MAKE) $$(sed -n \
+	+@$(NGX_MAKE) $$(sed -n \
 	    's/^objs.\(ngx_[a-z]*_inlets_module\.so\):.*/objs\/\1/p' \
 	    $(NGX)/objs/Makefile)
 	@mkdir -p $(BUILD)/modules
@@ -174,7 +174,7 @@ endif
 nginx: $(if $(STATIC),$(NGX)/objs/Makefile,modules)
 ifneq ($(NGINX_SRC),)
 	@echo 'building nginx in $(BUILD)'
-	@$(NGX_MAKE) objs/nginx
+	+@$(NGX_MAKE) objs/nginx
 endif
 
 

@@ -466,7 +466,8 @@ END
 # nginx.
 
 sub nginx_env {
-    my %env = (ASAN_OPTIONS => 'detect_leaks=0:detect_odr_violation=0',
+    my %env = (ASAN_OPTIONS => 'detect_leaks=0:detect_odr_violation=0'
+                               . ':detect_stack_use_after_return=1',
                UBSAN_OPTIONS => 'print_stacktrace=1');
     my $preload = preload();
 
