@@ -16,7 +16,10 @@
 #define LINK_BACKOFF_CAP   15000
 #define LINK_FAILURES      6        /* in a row and with no link open: the
                                        session is of no use */
-#define IDLE_CHECK         200      /* ms, while leaving */
+#define LEAVE_CHECK        200      /* ms */
+#define LEAVE_QUIET        1000     /* ms without streams, before a session that
+                                       was replaced ends: some of the edge's
+                                       may be on their way */
 #define SESSION_REASON     256
 
 
@@ -52,7 +55,10 @@ struct inlets_session {
 
     bool                                   welcomed;
     bool                                   up;
+    uint64_t                               quiet_at;    /* ms, of the last
+                                                           stream's end */
     bool                                   leaving;
+    bool                                   away;        /* not replaced */
     bool                                   drained;
     bool                                   over;
 
@@ -153,7 +159,8 @@ arm_timer(struct inlets_session *s)
     }
 
     if (s->leaving && !s->drained) {
-        next = inlets_session_streams(s) == 0 ? now : now + IDLE_CHECK;
+        next = s->away && inlets_session_streams(s) == 0 ? now
+                                                         : now + LEAVE_CHECK;
     }
 
     for (uint32_t i = 0; i < s->nlinks; i++) {
@@ -215,7 +222,7 @@ session_timer(uv_timer_t *timer)
             inlets_link_check(&sl->link, now);
         }
 
-        if (s->leaving && !s->client->options->tcp) {
+        if (s->away && !s->client->options->tcp) {
             inlets_link_end_idle(&sl->link, now);
         }
     }
@@ -227,7 +234,8 @@ session_timer(uv_timer_t *timer)
     }
 
     if (!s->over && s->leaving && !s->drained
-        && inlets_session_streams(s) == 0)
+        && inlets_session_streams(s) == 0
+        && (s->away || now - s->quiet_at >= LEAVE_QUIET))
     {
         s->drained = true;
         s->handlers->drained(s->data, s);
@@ -321,6 +329,8 @@ inlets_session_link_down(struct inlets_session *session,
 void
 inlets_session_stream_ended(struct inlets_session *session)
 {
+    session->quiet_at = now_ms(session);
+
     if (session->leaving && inlets_session_streams(session) == 0) {
         arm_timer(session);
     }
@@ -535,6 +545,8 @@ void
 inlets_session_leave(struct inlets_session *session, bool away)
 {
     session->leaving = true;
+    session->away = away;
+    session->quiet_at = now_ms(session);
 
     for (uint32_t i = 0; i < session->nlinks; i++) {
         session->links[i].open_at = 0;

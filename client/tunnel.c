@@ -18,7 +18,8 @@
 #define TUNNEL_BACKOFF_BASE  500        /* ms */
 #define TUNNEL_BACKOFF_CAP   30000
 #define TUNNEL_STABLE        10000      /* up for so long: back-off restarts */
-#define TUNNEL_OLD           4          /* sessions that drain at once */
+#define TUNNEL_OLD           16         /* sessions that drain at once */
+#define TUNNEL_NO_LIMIT      UINT64_MAX /* of draining */
 
 #define PUBLIC_SESSION_OVER  "public monitor session timeout"
 
@@ -43,6 +44,7 @@ struct inlets_tunnel {
     struct inlets_backoff   backoff;
     uint64_t                up_since;       /* ms */
     uint64_t                drain_deadline; /* ms, of current, 0: it stays */
+    uint64_t                next_deadline;  /* the same of next */
 
     bool                    was_up;
     bool                    stopping;
@@ -238,6 +240,7 @@ arm_deadline(struct inlets_tunnel *t)
 
     for (size_t i = 0; i < TUNNEL_OLD; i++) {
         if (t->old[i].session != NULL
+            && t->old[i].deadline != TUNNEL_NO_LIMIT
             && (next == 0 || t->old[i].deadline < next))
         {
             next = t->old[i].deadline;
@@ -294,7 +297,10 @@ deadline_passed(uv_timer_t *timer)
 }
 
 
-/* The session's streams may finish; there is a newer one for the others. */
+/*
+ * The session's streams may finish; there is a newer one for the others.  With
+ * no slot left, the session with the fewest streams ends now.
+ */
 
 static void
 retire(struct inlets_tunnel *t, struct inlets_session *session)
@@ -307,7 +313,9 @@ retire(struct inlets_tunnel *t, struct inlets_session *session)
             break;
         }
 
-        if (t->old[i].deadline < t->old[slot].deadline) {
+        if (inlets_session_streams(t->old[i].session)
+            < inlets_session_streams(t->old[slot].session))
+        {
             slot = i;
         }
     }
@@ -319,6 +327,22 @@ retire(struct inlets_tunnel *t, struct inlets_session *session)
 
     inlets_session_leave(session, false);
     arm_deadline(t);
+}
+
+
+/* The other clients of the same edge process come at the same time. */
+
+static void
+connect_soon(struct inlets_tunnel *t)
+{
+    if (t->next != NULL || uv_is_active((uv_handle_t *) &t->retry)) {
+        return;
+    }
+
+    inlets_backoff_reset(&t->backoff);
+
+    (void) uv_timer_start(&t->retry, connect_next,
+                          inlets_backoff_next(&t->backoff) / 4, 0);
 }
 
 
@@ -338,7 +362,12 @@ session_up(void *data, struct inlets_session *session)
         retire(t, before);
     }
 
-    t->drain_deadline = 0;
+    t->drain_deadline = t->next_deadline;
+    t->next_deadline = 0;
+
+    if (t->drain_deadline != 0) {
+        connect_soon(t);
+    }
 
     remember(t, session);
     print_forwarding(t, session);
@@ -389,6 +418,7 @@ session_ended(void *data, struct inlets_session *session,
 
     if (was_next) {
         t->next = NULL;
+        t->next_deadline = 0;
 
     } else if (was_current) {
         t->current = NULL;
@@ -441,27 +471,30 @@ static void
 session_drain(void *data, struct inlets_session *session, uint64_t deadline)
 {
     struct inlets_tunnel  *t = data;
-    uint32_t               pause;
 
-    if (session != t->current || t->stopping) {
+    if (t->stopping) {
         return;
     }
 
-    t->drain_deadline = now_ms(t) + deadline;
+    if (deadline == 0) {
+        inlets_log(INLETS_LOG_INFO, "the edge process is leaving");
+        deadline = TUNNEL_NO_LIMIT;
 
-    inlets_log(INLETS_LOG_INFO, "the edge process is leaving within %u.%u s",
-               (unsigned) (deadline / 1000), (unsigned) (deadline % 1000 / 100));
-
-    if (t->next != NULL || uv_is_active((uv_handle_t *) &t->retry)) {
-        return;
+    } else {
+        inlets_log(INLETS_LOG_INFO, "the edge process is leaving within "
+                   "%u.%u s", (unsigned) (deadline / 1000),
+                   (unsigned) (deadline % 1000 / 100));
+        deadline += now_ms(t);
     }
 
-    /* the other clients of that process come at the same time */
+    if (session == t->next) {
+        /* it serves until there is one more */
+        t->next_deadline = deadline;
 
-    inlets_backoff_reset(&t->backoff);
-    pause = inlets_backoff_next(&t->backoff) / 4;
-
-    (void) uv_timer_start(&t->retry, connect_next, pause, 0);
+    } else if (session == t->current) {
+        t->drain_deadline = deadline;
+        connect_soon(t);
+    }
 }
 
 

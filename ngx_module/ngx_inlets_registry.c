@@ -1228,6 +1228,7 @@ ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     found->id = tunnel->id;
     found->type = tunnel->type;
     found->port = tunnel->port;
+    found->replaced = (tunnel->route == NULL);
 
     found->client_id_len = tunnel->client_id_len;
     ngx_memcpy(found->client_id, tunnel->data, tunnel->client_id_len);

@@ -38,6 +38,7 @@ typedef struct {
     ngx_inlets_id_t           id;
     ngx_inlets_type_e         type;
     in_port_t                 port;         /* TCP, host byte order */
+    ngx_uint_t                replaced;     /* another has its route now */
     size_t                    client_id_len;
     u_char                    client_id[NGX_INLETS_CLIENT_ID];
     ngx_uint_t                nplaces;

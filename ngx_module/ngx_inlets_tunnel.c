@@ -350,7 +350,7 @@ ngx_inlets_tunnel_keep(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
     tunnel->nidle++;
 
     if (!tunnel->timer.timer_set) {
-        ngx_add_timer(&tunnel->timer, NGX_INLETS_IDLE_TIME);
+        ngx_add_timer(&tunnel->timer, NGX_INLETS_IDLE_TICK);
     }
 
     return NGX_OK;
@@ -429,28 +429,49 @@ ngx_inlets_tunnel_unkeep(ngx_inlets_tunnel_t *tunnel, ngx_inlets_stream_t *st)
 }
 
 
+/*
+ * A client that was told to drain, or leaves, waits for its streams to end:
+ * those that no request will come on must not hold it up.
+ */
+
 static void
 ngx_inlets_tunnel_idle_timer(ngx_event_t *ev)
 {
     ngx_msec_t            age;
-    ngx_queue_t          *q;
+    ngx_uint_t            over;
+    ngx_queue_t          *q, *prev;
+    ngx_inlets_found_t    found;
     ngx_inlets_stream_t  *st;
     ngx_inlets_tunnel_t  *tunnel;
 
     tunnel = ev->data;
 
-    while (tunnel->nidle) {
-        q = ngx_queue_last(&tunnel->idle);
-        st = ngx_queue_data(q, ngx_inlets_stream_t, queue);
+    over = tunnel->nidle
+           && (ngx_inlets_registry_find_id(tunnel->registry, &tunnel->id,
+                                           &found)
+               != NGX_OK
+               || found.replaced);
 
+    for (q = ngx_queue_last(&tunnel->idle);
+         q != ngx_queue_sentinel(&tunnel->idle);
+         q = prev)
+    {
+        prev = ngx_queue_prev(q);
+
+        st = ngx_queue_data(q, ngx_inlets_stream_t, queue);
         age = ngx_current_msec - st->used;
 
-        if (age < NGX_INLETS_IDLE_TIME) {
-            ngx_add_timer(ev, NGX_INLETS_IDLE_TIME - age);
-            return;
+        if (over
+            || age >= NGX_INLETS_IDLE_TIME
+            || (st->session && inlets_mux_closing(st->session->mux)))
+        {
+            ngx_inlets_tunnel_unkeep(tunnel, st);
         }
+    }
 
-        ngx_inlets_tunnel_unkeep(tunnel, st);
+    if (tunnel->nidle) {
+        ngx_add_timer(ev, NGX_INLETS_IDLE_TICK);
+        return;
     }
 
     ngx_inlets_tunnel_release(tunnel);

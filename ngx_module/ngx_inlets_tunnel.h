@@ -48,11 +48,13 @@ void ngx_inlets_tunnel_close(ngx_inlets_id_t *id, const char *reason);
 /*
  * Streams between two requests.  keep(): takes an attached stream connection
  * with nothing unread; NGX_DECLINED: it stays the caller's.  It is closed
- * after NGX_INLETS_IDLE_TIME, when the peer sends anything, or when more than
- * NGX_INLETS_IDLE_MAX are kept.  idle(): the last one kept, or NULL.
+ * after NGX_INLETS_IDLE_TIME, when the peer sends anything, when the tunnel
+ * was replaced or its client is leaving, or when more than NGX_INLETS_IDLE_MAX
+ * are kept.  idle(): the last one kept, or NULL.
  */
 #define NGX_INLETS_IDLE_MAX   128
 #define NGX_INLETS_IDLE_TIME  30000
+#define NGX_INLETS_IDLE_TICK  500
 
 ngx_int_t ngx_inlets_tunnel_keep(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id, ngx_connection_t *c);
