@@ -425,6 +425,62 @@ take_secret(struct option_state *state, enum option_id id, char *value)
 }
 
 
+/* ':' is a missing value, else the option is unknown. */
+
+static void
+report_bad_flag(int c, const char *word)
+{
+    if (c == ':') {
+        inlets_log_fatal("option %s needs a value", word);
+
+    } else if (optopt != 0 && optopt < LONG_ONLY) {
+        inlets_log_fatal("unknown option -%c, see inlets client --help",
+                         optopt);
+
+    } else {
+        inlets_log_fatal("unknown option %.*s, see inlets client --help",
+                         (int) strcspn(word, "="), word);
+    }
+}
+
+
+static enum inlets_options_result
+parse_flag(struct option_state *state, int c, const char *word)
+{
+    int  id, rc;
+
+    switch (c) {
+
+    case 'h':
+    case LONG_HELP:
+        print_client_help();
+        return INLETS_OPTIONS_DONE;
+
+    case 'V':
+    case LONG_VERSION:
+        printf(INLETS_VERSION "\n");
+        return INLETS_OPTIONS_DONE;
+
+    case ':':
+    case '?':
+        report_bad_flag(c, word);
+        return INLETS_OPTIONS_ERROR;
+    }
+
+    id = option_by_value(c);
+
+    if (id == OPT_TOKEN || id == OPT_CREDENTIALS) {
+        rc = take_secret(state, id, optarg);
+
+    } else {
+        rc = set_option(state, id, optarg, SOURCE_ARGUMENT, "--",
+                        option_table[id].name);
+    }
+
+    return rc == INLETS_OK ? INLETS_OPTIONS_RUN : INLETS_OPTIONS_ERROR;
+}
+
+
 static enum inlets_options_result
 parse_flags(int argc, char **argv, struct option_state *state)
 {
@@ -438,70 +494,16 @@ parse_flags(int argc, char **argv, struct option_state *state)
     opterr = 0;
     optind = 1;
 
-    /* goes on after an error, since a secret may follow */
-
     while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-        const char  *word = optind > 0 ? argv[optind - 1] : "";
-        int          id, rc;
 
-        switch (c) {
+        if (result == INLETS_OPTIONS_RUN) {
+            result = parse_flag(state, c, argv[optind - 1]);
 
-        case 'h':
-        case LONG_HELP:
-            if (result == INLETS_OPTIONS_RUN) {
-                print_client_help();
-                result = INLETS_OPTIONS_DONE;
-            }
-
-            continue;
-
-        case 'V':
-        case LONG_VERSION:
-            if (result == INLETS_OPTIONS_RUN) {
-                printf(INLETS_VERSION "\n");
-                result = INLETS_OPTIONS_DONE;
-            }
-
-            continue;
-
-        case ':':
-            if (result == INLETS_OPTIONS_RUN) {
-                inlets_log_fatal("option %s needs a value", word);
-                result = INLETS_OPTIONS_ERROR;
-            }
-
-            continue;
-
-        case '?':
-            if (result == INLETS_OPTIONS_RUN) {
-                int  len = (int) strcspn(word, "=");
-
-                if (optopt != 0 && optopt < LONG_ONLY) {
-                    inlets_log_fatal("unknown option -%c, see inlets client "
-                                     "--help", optopt);
-                } else {
-                    inlets_log_fatal("unknown option %.*s, see inlets client "
-                                     "--help", len, word);
-                }
-
-                result = INLETS_OPTIONS_ERROR;
-            }
-
-            continue;
-        }
-
-        id = option_by_value(c);
-
-        if (id == OPT_TOKEN || id == OPT_CREDENTIALS) {
-            rc = take_secret(state, id, optarg);
-
-        } else {
-            rc = set_option(state, id, optarg, SOURCE_ARGUMENT, "--",
-                            option_table[id].name);
-        }
-
-        if (rc != INLETS_OK && result == INLETS_OPTIONS_RUN) {
-            result = INLETS_OPTIONS_ERROR;
+        } else if (optarg != NULL && (c == 't' || c == LONG_ONLY + OPT_TOKEN
+                                      || c == LONG_ONLY + OPT_CREDENTIALS))
+        {
+            /* it ends here, but not before the rest is hidden */
+            inlets_secret_hide(optarg);
         }
     }
 

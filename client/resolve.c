@@ -188,8 +188,7 @@ inlets_resolve(struct inlets_resolver *resolver,
 {
     struct inlets_resolver       *r = resolver;
     struct inlets_resolve_wait  **last;
-    struct addrinfo               hints = { .ai_socktype = SOCK_STREAM,
-                                            .ai_flags = AI_ADDRCONFIG };
+    struct addrinfo               hints = { .ai_socktype = SOCK_STREAM };
     int                           rc;
 
     if (r->numeric || (!r->busy && uv_now(r->loop) < r->valid)) {

@@ -231,6 +231,18 @@ SKIP: {
 }
 
 
+# A path prefix is kept, for the monitor and for the links.
+
+my $listener = $t->listener($t->port('prefix'));
+$client = $t->client({ token => 1 }, 'client', '-r',
+                     'ws://127.0.0.1:' . $t->port('prefix') . '/some/base/',
+                     'http', $web->upstream);
+my $peer = $listener->accept();
+ok($peer->read_until(qr{^GET /some/base/_/monitor HTTP/1\.1\r\n}), 'path prefix');
+$peer->close();
+$client->stop();
+
+
 # A local service that is not there, and one that comes back.
 
 my $gone = $t->service('http');
