@@ -26,6 +26,7 @@ typedef struct ngx_inlets_registry_s  ngx_inlets_registry_t;
 typedef struct ngx_inlets_session_s   ngx_inlets_session_t;
 typedef struct ngx_inlets_stream_s    ngx_inlets_stream_t;
 typedef struct ngx_inlets_tunnel_s    ngx_inlets_tunnel_t;
+typedef struct ngx_inlets_pace_s      ngx_inlets_pace_t;
 
 
 typedef struct {

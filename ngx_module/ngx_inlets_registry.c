@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_inlets_registry.h"
+#include "ngx_inlets_registry_impl.h"
 
 #include <signal.h>
 #include <openssl/rand.h>
@@ -17,92 +17,14 @@
 
 
 typedef struct {
-    ngx_queue_t                  queue;
-    ngx_pid_t                    pid;
-    ngx_int_t                    slot;
-    u_char                       key[NGX_INLETS_WORKER_KEY];
-} ngx_inlets_worker_node_t;
-
-
-typedef struct {
-    int32_t                      pid;
-    int32_t                      slot;
-    uint32_t                     links;
-} ngx_inlets_place_node_t;
-
-
-typedef struct ngx_inlets_route_node_s  ngx_inlets_route_node_t;
-
-
-typedef struct {
-    ngx_str_node_t               sn;          /* by id */
-    ngx_inlets_id_t              id;
-    ngx_inlets_route_node_t     *route;       /* NULL: taken over */
-
-    int32_t                      pid;         /* of the monitor's worker */
-    int32_t                      slot;
-
-    uint16_t                     type;
-    uint16_t                     port;
-    uint16_t                     max_links;
-    uint16_t                     nlinks;
-    uint16_t                     nplaces;
-    uint16_t                     client_id_len;
-    uint16_t                     identity_len;
-    ngx_inlets_place_node_t      places[NGX_INLETS_MAX_LINKS];
-    u_char                       data[1];     /* client id, identity */
-} ngx_inlets_tunnel_node_t;
-
-
-struct ngx_inlets_route_node_s {
-    ngx_str_node_t               sn;          /* by host, or sn.node by port */
-    ngx_queue_t                  queue;       /* in "away" without a tunnel */
-    ngx_inlets_tunnel_node_t    *tunnel;      /* NULL: away */
-    time_t                       expires;
-    ngx_uint_t                   type;
-    u_char                       data[1];     /* host */
-};
-
-
-typedef struct {
-    ngx_rbtree_t                 hosts;
-    ngx_rbtree_node_t            hosts_sentinel;
-    ngx_rbtree_t                 ports;
-    ngx_rbtree_node_t            ports_sentinel;
-    ngx_rbtree_t                 tunnels;
-    ngx_rbtree_node_t            tunnels_sentinel;
-    ngx_queue_t                  away;        /* the latest first */
-    ngx_queue_t                  workers;
-    ngx_uint_t                   next;        /* where to look for a port */
-} ngx_inlets_registry_shctx_t;
-
-
-struct ngx_inlets_registry_s {
-    ngx_inlets_registry_shctx_t  *sh;
-    ngx_slab_pool_t              *shpool;
-    ngx_shm_zone_t               *shm_zone;
-
-    ngx_array_t                   ports;      /* of in_port_t */
-    u_char                       *offered;    /* a bit per port */
-
-    ngx_uint_t                    declared;   /* unsigned  declared:1; */
-};
-
-
-typedef struct {
     ngx_pid_t                    pid;
     u_char                      *key;
     ngx_int_t                    rc;
 } ngx_inlets_registry_key_t;
 
 
-typedef void (*ngx_inlets_registry_pt)(ngx_inlets_registry_t *reg, void *data);
-
-
 static ngx_int_t ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static void ngx_inlets_registry_each(ngx_cycle_t *cycle,
-    ngx_inlets_registry_pt handler, void *data);
 static void ngx_inlets_registry_check_zone(ngx_inlets_registry_t *reg,
     void *data);
 static void ngx_inlets_registry_enter(ngx_inlets_registry_t *reg, void *data);
@@ -111,8 +33,6 @@ static void ngx_inlets_registry_reap_zone(ngx_inlets_registry_t *reg,
     void *data);
 static void ngx_inlets_registry_key_zone(ngx_inlets_registry_t *reg,
     void *data);
-static ngx_inlets_worker_node_t *ngx_inlets_registry_worker(
-    ngx_inlets_registry_t *reg, ngx_pid_t pid);
 static ngx_int_t ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg);
 static void ngx_inlets_registry_purge(ngx_inlets_registry_t *reg,
     ngx_pid_t pid);
@@ -135,18 +55,12 @@ static ngx_inlets_route_node_t *ngx_inlets_registry_create_route(
 static void ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route);
 static void ngx_inlets_registry_expire(ngx_inlets_registry_t *reg);
-static void *ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg,
-    size_t size);
 static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_host(
     ngx_inlets_registry_t *reg, ngx_str_t *host);
 static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_port(
     ngx_inlets_registry_t *reg, in_port_t port);
-static ngx_inlets_tunnel_node_t *ngx_inlets_registry_lookup_id(
-    ngx_inlets_registry_t *reg, ngx_inlets_id_t *id);
-static ngx_int_t ngx_inlets_registry_found(ngx_inlets_route_node_t *route,
-    ngx_inlets_found_t *found);
-static void ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
-    ngx_inlets_found_t *found);
+static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route, ngx_inlets_found_t *found);
 
 
 extern ngx_module_t  ngx_http_module;
@@ -284,7 +198,7 @@ ngx_inlets_registry_check_zone(ngx_inlets_registry_t *reg, void *data)
 }
 
 
-static void
+void
 ngx_inlets_registry_each(ngx_cycle_t *cycle, ngx_inlets_registry_pt handler,
     void *data)
 {
@@ -353,6 +267,11 @@ ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ngx_queue_init(&sh->away);
     ngx_queue_init(&sh->workers);
 
+    ngx_rbtree_init(&sh->clients, &sh->clients_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&sh->idle);
+    ngx_inlets_row_init(&sh->row);
+
     reg->sh = sh;
     reg->shpool->data = sh;
 
@@ -405,6 +324,8 @@ ngx_inlets_registry_init_worker(ngx_cycle_t *cycle)
 void
 ngx_inlets_registry_exit_worker(ngx_cycle_t *cycle)
 {
+    ngx_inlets_meter_exit();
+
     ngx_inlets_registry_each(cycle, ngx_inlets_registry_leave, NULL);
 }
 
@@ -529,7 +450,7 @@ ngx_inlets_registry_key_zone(ngx_inlets_registry_t *reg, void *data)
 }
 
 
-static ngx_inlets_worker_node_t *
+ngx_inlets_worker_node_t *
 ngx_inlets_registry_worker(ngx_inlets_registry_t *reg, ngx_pid_t pid)
 {
     ngx_queue_t               *q;
@@ -568,6 +489,9 @@ ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg)
     worker->slot = ngx_process_slot;
     ngx_memcpy(worker->key, ngx_inlets_registry_own_key,
                NGX_INLETS_WORKER_KEY);
+
+    ngx_queue_init(&worker->shares);
+    ngx_queue_init(&worker->ended);
 
     ngx_queue_insert_tail(&reg->sh->workers, &worker->queue);
 
@@ -613,6 +537,7 @@ ngx_inlets_registry_purge(ngx_inlets_registry_t *reg, ngx_pid_t pid)
     worker = ngx_inlets_registry_worker(reg, pid);
 
     if (worker) {
+        ngx_inlets_meter_purge(reg, worker);
         ngx_queue_remove(&worker->queue);
         ngx_slab_free_locked(reg->shpool, worker);
     }
@@ -635,6 +560,7 @@ ngx_inlets_registry_claim(ngx_inlets_registry_t *reg,
     ngx_shmtx_lock(&reg->shpool->mutex);
 
     ngx_inlets_registry_expire(reg);
+    ngx_inlets_client_expire(reg);
 
     rc = ngx_inlets_registry_claim_locked(reg, claim);
 
@@ -747,6 +673,9 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
     }
 
     if (route->tunnel) {
+        ngx_inlets_row_move(&route->tunnel->row, &tunnel->row);
+
+        route->tunnel->next = tunnel->id;
         route->tunnel->route = NULL;
     }
 
@@ -829,16 +758,30 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
 {
     u_char                    *p;
     size_t                     len;
+    ngx_str_t                  client_id;
+    ngx_inlets_client_node_t  *client;
     ngx_inlets_tunnel_node_t  *tunnel;
 
     len = ngx_min(claim->client_id.len, NGX_INLETS_CLIENT_ID);
+
+    client_id.data = claim->client_id.data;
+    client_id.len = len;
+
+    client = ngx_inlets_client_claim(reg, &client_id);
+    if (client == NULL) {
+        return NULL;
+    }
 
     tunnel = ngx_inlets_registry_alloc(reg,
                                    offsetof(ngx_inlets_tunnel_node_t, data)
                                    + len + claim->identity.len + 1);
     if (tunnel == NULL) {
+        ngx_inlets_client_release(reg, client);
         return NULL;
     }
+
+    tunnel->client = client;
+    ngx_inlets_row_init(&tunnel->row);
 
     tunnel->id = claim->id;
     tunnel->sn.str.data = tunnel->id.data;
@@ -857,6 +800,7 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     ngx_memcpy(p, claim->identity.data, claim->identity.len);
 
     ngx_rbtree_insert(&reg->sh->tunnels, &tunnel->sn.node);
+    reg->sh->ntunnels++;
 
     return tunnel;
 }
@@ -866,9 +810,18 @@ static void
 ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
     ngx_inlets_tunnel_node_t *tunnel, time_t remember)
 {
-    ngx_inlets_route_node_t  *route;
+    ngx_inlets_route_node_t   *route;
+    ngx_inlets_tunnel_node_t  *next;
 
     route = tunnel->route;
+
+    if (route == NULL) {
+        next = ngx_inlets_registry_lookup_id(reg, &tunnel->next);
+
+        if (next) {
+            ngx_inlets_row_move(&tunnel->row, &next->row);
+        }
+    }
 
     if (route && remember == 0) {
         ngx_inlets_registry_delete_route(reg, route);
@@ -879,8 +832,12 @@ ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
         ngx_queue_insert_head(&reg->sh->away, &route->queue);
     }
 
+    ngx_inlets_row_end(&tunnel->row);
+    ngx_inlets_client_release(reg, tunnel->client);
+
     ngx_rbtree_delete(&reg->sh->tunnels, &tunnel->sn.node);
     ngx_slab_free_locked(reg->shpool, tunnel);
+    reg->sh->ntunnels--;
 }
 
 
@@ -969,9 +926,12 @@ ngx_inlets_registry_expire(ngx_inlets_registry_t *reg)
 }
 
 
-/* Makes room by forgetting the routes that are away, the oldest first. */
+/*
+ * Makes room by forgetting the routes that are away, the oldest first, then the
+ * clients without tunnels.
+ */
 
-static void *
+void *
 ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg, size_t size)
 {
     void                     *p;
@@ -981,8 +941,17 @@ ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg, size_t size)
     for ( ;; ) {
         p = ngx_slab_calloc_locked(reg->shpool, size);
 
-        if (p || ngx_queue_empty(&reg->sh->away)) {
+        if (p) {
             return p;
+        }
+
+        if (ngx_queue_empty(&reg->sh->away)) {
+
+            if (ngx_inlets_client_evict(reg)) {
+                continue;
+            }
+
+            return NULL;
         }
 
         q = ngx_queue_last(&reg->sh->away);
@@ -1103,7 +1072,8 @@ ngx_inlets_registry_find_host(ngx_inlets_registry_t *reg, ngx_str_t *host,
 
     ngx_shmtx_lock(&reg->shpool->mutex);
 
-    rc = ngx_inlets_registry_found(ngx_inlets_registry_lookup_host(reg, host),
+    rc = ngx_inlets_registry_found(reg,
+                                   ngx_inlets_registry_lookup_host(reg, host),
                                    found);
 
     ngx_shmtx_unlock(&reg->shpool->mutex);
@@ -1120,7 +1090,8 @@ ngx_inlets_registry_find_port(ngx_inlets_registry_t *reg, in_port_t port,
 
     ngx_shmtx_lock(&reg->shpool->mutex);
 
-    rc = ngx_inlets_registry_found(ngx_inlets_registry_lookup_port(reg, port),
+    rc = ngx_inlets_registry_found(reg,
+                                   ngx_inlets_registry_lookup_port(reg, port),
                                    found);
 
     ngx_shmtx_unlock(&reg->shpool->mutex);
@@ -1144,6 +1115,7 @@ ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 
     if (tunnel) {
         ngx_inlets_registry_copy(tunnel, found);
+        ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
         rc = NGX_OK;
     }
 
@@ -1186,7 +1158,7 @@ ngx_inlets_registry_lookup_port(ngx_inlets_registry_t *reg, in_port_t port)
 }
 
 
-static ngx_inlets_tunnel_node_t *
+ngx_inlets_tunnel_node_t *
 ngx_inlets_registry_lookup_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
 {
     uint32_t   hash;
@@ -1202,24 +1174,34 @@ ngx_inlets_registry_lookup_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
 
 
 static ngx_int_t
-ngx_inlets_registry_found(ngx_inlets_route_node_t *route,
-    ngx_inlets_found_t *found)
+ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route, ngx_inlets_found_t *found)
 {
+    ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
+
     if (route == NULL) {
         return NGX_DECLINED;
     }
 
     if (route->tunnel == NULL) {
-        return (route->expires > ngx_time()) ? NGX_AGAIN : NGX_DECLINED;
+
+        if (route->expires <= ngx_time()) {
+            return NGX_DECLINED;
+        }
+
+        ngx_inlets_meter_get(reg, NULL, &found->meter);
+
+        return NGX_AGAIN;
     }
 
     ngx_inlets_registry_copy(route->tunnel, found);
+    ngx_inlets_meter_get(reg, route->tunnel, &found->meter);
 
     return NGX_OK;
 }
 
 
-static void
+void
 ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     ngx_inlets_found_t *found)
 {

@@ -13,7 +13,7 @@
 #define _NGX_INLETS_REGISTRY_H_INCLUDED_
 
 
-#include "ngx_inlets.h"
+#include "ngx_inlets_meter.h"
 
 
 #define NGX_INLETS_WORKER_KEY  16
@@ -43,7 +43,40 @@ typedef struct {
     u_char                    client_id[NGX_INLETS_CLIENT_ID];
     ngx_uint_t                nplaces;
     ngx_inlets_place_t        places[NGX_INLETS_MAX_LINKS];
+    ngx_inlets_meter_t        meter;        /* zeroed by find_id() */
 } ngx_inlets_found_t;
+
+
+/* Rows as a walk copies them. */
+
+typedef struct {
+    ngx_inlets_found_t        found;
+    ngx_pid_t                 pid;          /* of the monitor's worker */
+    size_t                    host_len;
+    u_char                    host[NGX_INLETS_MAX_HOST];
+    ngx_inlets_counters_t     counters;
+} ngx_inlets_tunnel_row_t;
+
+typedef struct {
+    size_t                    id_len;
+    u_char                    id[NGX_INLETS_CLIENT_ID];
+    ngx_uint_t                tunnels;
+    ngx_inlets_limit_t        limit;
+    ngx_inlets_counters_t     counters;
+} ngx_inlets_client_row_t;
+
+typedef struct {
+    ngx_pid_t                 pid;
+    ngx_uint_t                links;
+    ngx_inlets_counters_t     counters;     /* since: 0 */
+} ngx_inlets_worker_row_t;
+
+typedef struct {
+    ngx_uint_t                tunnels;
+    ngx_uint_t                clients;      /* that have tunnels */
+    ngx_inlets_limit_t        limit;
+    ngx_inlets_counters_t     counters;
+} ngx_inlets_zone_row_t;
 
 
 /* What a client asks for at registration. */
@@ -129,6 +162,23 @@ ngx_int_t ngx_inlets_registry_find_port(ngx_inlets_registry_t *reg,
     in_port_t port, ngx_inlets_found_t *found);
 ngx_int_t ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id, ngx_inlets_found_t *found);
+
+/*
+ * Walks, in pieces of at most n rows, for which alone the mutex is held: those
+ * behind the last row of the piece before, or the first ones (last NULL).
+ * Returns how many there were; 0: no more.
+ */
+ngx_uint_t ngx_inlets_registry_walk_tunnels(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_row_t *last, ngx_inlets_tunnel_row_t *rows,
+    ngx_uint_t n);
+ngx_uint_t ngx_inlets_registry_walk_clients(ngx_inlets_registry_t *reg,
+    ngx_inlets_client_row_t *last, ngx_inlets_client_row_t *rows,
+    ngx_uint_t n);
+ngx_uint_t ngx_inlets_registry_walk_workers(ngx_inlets_registry_t *reg,
+    ngx_inlets_worker_row_t *last, ngx_inlets_worker_row_t *rows,
+    ngx_uint_t n);
+void ngx_inlets_registry_zone_row(ngx_inlets_registry_t *reg,
+    ngx_inlets_zone_row_t *row);
 
 
 #endif /* _NGX_INLETS_REGISTRY_H_INCLUDED_ */

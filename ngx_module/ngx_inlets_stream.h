@@ -10,7 +10,7 @@
 #define _NGX_INLETS_STREAM_H_INCLUDED_
 
 
-#include "ngx_inlets.h"
+#include "ngx_inlets_meter.h"
 
 
 struct ngx_inlets_stream_s {
@@ -29,7 +29,11 @@ struct ngx_inlets_stream_s {
     void                        *data;        /* the owner's */
     ngx_msec_t                   used;        /* the owner's: idle since */
 
+    ngx_inlets_meter_t           meter;       /* where the visitor is */
+    ngx_inlets_pace_t           *pace[2];     /* [NGX_INLETS_UP], ... */
+
     unsigned                     attached:1;  /* at some time */
+    unsigned                     metered:1;
     unsigned                     answering:1;
 };
 
