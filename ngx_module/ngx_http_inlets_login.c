@@ -1,0 +1,294 @@
+
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
+#include "ngx_http_inlets_monitor_impl.h"
+
+
+#define NGX_HTTP_INLETS_MAX_NUMBER    9007199254740991.0    /* 2^53 - 1 */
+
+
+static ngx_int_t ngx_http_inlets_login_parse(cJSON *json,
+    ngx_http_inlets_login_t *login, const char **fault);
+static ngx_int_t ngx_http_inlets_login_string(cJSON *json, const char *name,
+    size_t max, ngx_str_t *value);
+static double ngx_http_inlets_login_number(cJSON *json, const char *name);
+static void ngx_http_inlets_login_capabilities(cJSON *json,
+    ngx_http_inlets_login_t *login);
+static void ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_login_type(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login);
+
+
+void
+ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor,
+    cJSON *json)
+{
+    cJSON                    *error;
+    ngx_log_t                *log;
+    ngx_pool_t               *pool;
+    const char               *fault;
+    ngx_http_inlets_login_t   login;
+
+    log = monitor->ws.connection->log;
+
+    if (monitor->attempted) {
+        error = cJSON_CreateObject();
+        cJSON_AddStringToObject(error, "message",
+                                "authenticate was sent twice");
+
+        ngx_log_error(NGX_LOG_INFO, log, 0, "client sent authenticate twice");
+
+        ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_ERROR, error);
+        ngx_http_inlets_ws_finish(&monitor->ws, 0,
+                                  "client sent authenticate twice");
+        return;
+    }
+
+    monitor->attempted = 1;
+
+    if (ngx_http_inlets_login_parse(json, &login, &fault) != NGX_OK) {
+        ngx_http_inlets_monitor_refuse(monitor, "%s", fault);
+        return;
+    }
+
+    pool = ngx_create_pool(NGX_MIN_POOL_SIZE * 8, log);
+    if (pool == NULL) {
+        ngx_http_inlets_ws_close(&monitor->ws, "no memory");
+        return;
+    }
+
+    ngx_http_inlets_login_check(monitor, &login, pool);
+
+    ngx_destroy_pool(pool);
+}
+
+
+static ngx_int_t
+ngx_http_inlets_login_parse(cJSON *json, ngx_http_inlets_login_t *login,
+    const char **fault)
+{
+    double     number;
+    cJSON     *item;
+    ngx_str_t  resume;
+
+    ngx_memzero(login, sizeof(ngx_http_inlets_login_t));
+
+    *fault = "invalid authenticate message";
+
+    if (!cJSON_IsObject(json)
+        || ngx_http_inlets_login_string(json, "type", 64, &login->type)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "version", 32, &login->version)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "subDomain",
+                                        NGX_INLETS_MAX_HOST, &login->name)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "authType", 64,
+                                        &login->auth.type)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "clientId",
+                                        NGX_INLETS_CLIENT_ID,
+                                        &login->auth.client_id)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "signature", 256,
+                                        &login->auth.signature)
+           != NGX_OK
+        || ngx_http_inlets_login_string(json, "resume", 64, &resume)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* signed as decimal digits, which a larger number does not give back */
+
+    item = cJSON_GetObjectItemCaseSensitive(json, "timestamp");
+
+    if (!cJSON_IsNumber(item)
+        || item->valuedouble < 0
+        || item->valuedouble > NGX_HTTP_INLETS_MAX_NUMBER
+        || item->valuedouble != (double) (int64_t) item->valuedouble)
+    {
+        *fault = "invalid timestamp";
+        return NGX_ERROR;
+    }
+
+    login->auth.timestamp.data = login->timestamp;
+    login->auth.timestamp.len = ngx_snprintf(login->timestamp,
+                                             NGX_INT64_LEN, "%L",
+                                             (int64_t) item->valuedouble)
+                                - login->timestamp;
+
+    number = ngx_http_inlets_login_number(json, "tunnelPort");
+
+    if (number < 0 || number > 65535
+        || number != (double) (ngx_uint_t) number)
+    {
+        *fault = "invalid tunnelPort";
+        return NGX_ERROR;
+    }
+
+    login->port = (ngx_uint_t) number;
+
+    /* a session that can't be named can't be resumed, and that is no fault */
+
+    login->resumes = (inlets_uuid_parse((char *) resume.data, resume.len,
+                                        login->resume.data)
+                      == INLETS_OK);
+
+    ngx_http_inlets_login_capabilities(json, login);
+
+    return NGX_OK;
+}
+
+
+/* Absent is empty.  Control characters would get into the log. */
+
+static ngx_int_t
+ngx_http_inlets_login_string(cJSON *json, const char *name, size_t max,
+    ngx_str_t *value)
+{
+    u_char  *p;
+    cJSON   *item;
+
+    ngx_str_set(value, "");
+
+    item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+    if (item == NULL || cJSON_IsNull(item)) {
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsString(item)) {
+        return NGX_ERROR;
+    }
+
+    value->data = (u_char *) item->valuestring;
+    value->len = ngx_strlen(item->valuestring);
+
+    if (value->len > max) {
+        return NGX_ERROR;
+    }
+
+    for (p = value->data; *p; p++) {
+        if (*p < 0x20 || *p == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static double
+ngx_http_inlets_login_number(cJSON *json, const char *name)
+{
+    cJSON  *item;
+
+    item = cJSON_GetObjectItemCaseSensitive(json, name);
+
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+
+static void
+ngx_http_inlets_login_capabilities(cJSON *json, ngx_http_inlets_login_t *login)
+{
+    cJSON   *capabilities, *features, *mux;
+    double   flags;
+
+    capabilities = cJSON_GetObjectItemCaseSensitive(json, "capabilities");
+    if (!cJSON_IsObject(capabilities)) {
+        return;
+    }
+
+    flags = ngx_http_inlets_login_number(capabilities, "flags");
+
+    if (flags < 0 || flags > NGX_HTTP_INLETS_MAX_NUMBER) {
+        return;
+    }
+
+    login->mux = ((uint64_t) flags & INLETS_CAP_MUX) != 0;
+
+    features = cJSON_GetObjectItemCaseSensitive(capabilities, "features");
+    mux = cJSON_GetObjectItemCaseSensitive(features, "mux");
+
+    login->links = ngx_http_inlets_login_number(mux, "links");
+    login->window = ngx_http_inlets_login_number(mux, "window");
+}
+
+
+/* The checks, in the order in which a client may rely on their texts. */
+
+static void
+ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, ngx_pool_t *pool)
+{
+    ngx_int_t               rc;
+    ngx_str_t               message;
+    ngx_http_inlets_text_t  warning;
+
+    if (ngx_strcmp(login->version.data, INLETS_PROTOCOL_V2) < 0
+        && ngx_http_inlets_text(&warning, INLETS_WARN_VERSION,
+                                login->version.data)
+           == NGX_OK)
+    {
+        ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_WARN,
+                                 cJSON_CreateString((char *) warning.data));
+    }
+
+    login->auth.http = login->type.len == sizeof(INLETS_TYPE_HTTP) - 1
+                       && ngx_strcmp(login->type.data, INLETS_TYPE_HTTP) == 0;
+    login->auth.has_name = (login->name.len != 0);
+
+    rc = ngx_http_inlets_authenticate(monitor->conf, &login->auth, &message,
+                                      pool);
+
+    if (rc == NGX_ERROR) {
+        ngx_http_inlets_ws_close(&monitor->ws, "no memory");
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_inlets_monitor_refuse(monitor, "%V", &message);
+        return;
+    }
+
+    if (ngx_http_inlets_login_type(monitor, login) != NGX_OK) {
+        ngx_http_inlets_monitor_refuse(monitor, INLETS_FAIL_TYPE,
+                                       login->type.data);
+        return;
+    }
+
+    /* plain version 2 and version 1 branch off here */
+
+    if (!login->mux) {
+        ngx_http_inlets_monitor_refuse(monitor,
+                                       "this edge needs the MUX capability, "
+                                       "which the client does not offer");
+        return;
+    }
+
+    ngx_http_inlets_register(monitor, login, pool);
+}
+
+
+static ngx_int_t
+ngx_http_inlets_login_type(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login)
+{
+    if (login->auth.http) {
+        monitor->type = NGX_INLETS_HTTP;
+        return NGX_OK;
+    }
+
+    if (ngx_strcmp(login->type.data, INLETS_TYPE_TCP) == 0) {
+        monitor->type = NGX_INLETS_TCP;
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}

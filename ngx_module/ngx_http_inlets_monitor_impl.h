@@ -1,0 +1,95 @@
+/*
+ * Inside of a monitor.
+ *
+ *   ngx_http_inlets_monitor.c   its life: events, heartbeat, drain, end
+ *   ngx_http_inlets_login.c     the "authenticate" event and its checks
+ *   ngx_http_inlets_register.c  a name or port for the tunnel, the answer
+ */
+
+#ifndef _NGX_HTTP_INLETS_MONITOR_IMPL_H_INCLUDED_
+#define _NGX_HTTP_INLETS_MONITOR_IMPL_H_INCLUDED_
+
+
+#include "ngx_http_inlets_monitor.h"
+#include "ngx_http_inlets_ws.h"
+#include "inlets_name.h"
+#include "inlets_protocol.h"
+
+#include <cjson/cJSON.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_INLETS_LIMIT_BEFORE  16384    /* of a message, before login */
+#define NGX_HTTP_INLETS_LIMIT_AFTER   65536
+
+
+typedef struct {
+    u_char                       data[1024];
+    size_t                       len;
+} ngx_http_inlets_text_t;
+
+
+struct ngx_http_inlets_monitor_s {
+    ngx_http_inlets_ws_t         ws;
+    ngx_http_inlets_loc_conf_t  *conf;
+    ngx_http_inlets_peer_t      *peer;
+
+    /* of the request that became this monitor */
+
+    ngx_str_t                    domain;
+    ngx_str_t                    url;        /* inlets_url, evaluated */
+    in_port_t                    port;
+    ngx_uint_t                   secure;     /* unsigned  secure:1; */
+
+    ngx_inlets_id_t              id;
+    ngx_inlets_type_e            type;
+    ngx_str_t                    host;
+    ngx_str_t                    client_id;
+    in_port_t                    tunnel_port;
+
+    ngx_event_t                  deadline;   /* of draining */
+
+    unsigned                     attempted:1;
+    unsigned                     registered:1;
+    unsigned                     draining:1;
+};
+
+
+/* What "authenticate" says; strings are those of the JSON tree. */
+
+typedef struct {
+    ngx_http_inlets_auth_t       auth;
+    ngx_str_t                    type;
+    ngx_str_t                    name;       /* subDomain */
+    ngx_str_t                    version;
+    ngx_uint_t                   port;       /* tunnelPort */
+    ngx_inlets_id_t              resume;
+    ngx_uint_t                   resumes;
+    ngx_uint_t                   mux;        /* the capability is offered */
+    double                       links;
+    double                       window;
+    u_char                       timestamp[NGX_INT64_LEN];
+} ngx_http_inlets_login_t;
+
+
+/* login: what follows an "authenticate" event. */
+void ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor, cJSON *json);
+
+/* register: claims, keeps and answers, or refuses. */
+void ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, ngx_pool_t *pool);
+
+/* Sends [name,payload] and frees payload; NULL: there was no memory for it. */
+void ngx_http_inlets_monitor_event(ngx_http_inlets_monitor_t *monitor,
+    const char *name, cJSON *payload);
+
+/* The reply to a login, then the end, without a Close frame. */
+void ngx_http_inlets_monitor_refuse(ngx_http_inlets_monitor_t *monitor,
+    const char *fmt, ...);
+
+/* Zero-terminated; NGX_ERROR: it was cut. */
+ngx_int_t ngx_http_inlets_text(ngx_http_inlets_text_t *text, const char *fmt,
+    ...);
+
+
+#endif /* _NGX_HTTP_INLETS_MONITOR_IMPL_H_INCLUDED_ */
