@@ -45,7 +45,7 @@ static ngx_http_inlets_page_t  ngx_http_inlets_pages[] = {
 
     { NGX_HTTP_SERVICE_UNAVAILABLE,
       ngx_string("503 Service Unavailable"),
-      ngx_string("The client of this tunnel is away.") },
+      ngx_string("The client of this tunnel is away or busy.") },
 
     { NGX_HTTP_GATEWAY_TIME_OUT,
       ngx_string("504 Gateway Time-out"),

@@ -225,6 +225,26 @@ sub reuse {
 
         $i % 2 ? $service->abort() : $service->close();
     }
+
+    # nobody gets what the service sends unasked, behind an answer or later
+
+    my $evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+
+    for my $i (1 .. 6) {
+        my $visitor = $t->connect();
+        $visitor->send_request('GET', "/more$i",
+                               host => 'origin.example.com');
+
+        my ($service, $request) = $origin->request();
+        ok($request, "request $i arrives") or return;
+
+        my $good = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n$i";
+        $service->send($i % 2 ? $good . $evil : $good);
+        is($visitor->read_response()->{body}, $i, 'and gets its answer');
+
+        $service->send($evil) if $i % 2 == 0;
+        ok($service->ended(), 'the stream is not used again');
+    }
 }
 
 

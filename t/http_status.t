@@ -11,7 +11,7 @@ use Inlets::Test;
 my %text = (
     404 => 'There is no tunnel of this name.',
     502 => "The service behind this tunnel can't be reached.",
-    503 => 'The client of this tunnel is away.',
+    503 => 'The client of this tunnel is away or busy.',
     504 => 'The service behind this tunnel did not answer in time.',
 );
 
@@ -20,7 +20,7 @@ my $t = Inlets::Test->new();
 
 $t->edge(
     tcp_ports => 0,
-    tunnel => 'inlets_wait 300ms; proxy_read_timeout 300ms;',
+    tunnel => 'client_max_body_size 0; inlets_wait 300ms; proxy_read_timeout 300ms;',
     http => <<'END',
     log_format who '$status $upstream_status $host $inlets_tunnel_id '
                    '$inlets_client_id $request_uri';
@@ -58,6 +58,18 @@ END
         location / {
             inlets_tunnel edge;
             inlets_wait 30s;
+        }
+    }
+    server {
+        ${port}few%%;
+        location / {
+            inlets_tunnel edge;
+            inlets_wait 0;
+        }
+        location /_/ {
+            inlets_connect edge;
+            inlets_max_links 1;
+            inlets_max_streams 2;
         }
     }
     server {
@@ -145,7 +157,7 @@ note('404: no such tunnel');
 page('nobody', '/', 404);
 own('nobody', '/', 404, 'own 404');
 is($t->request('POST', '/', host => 'nobody.example.com',
-               body => 'x' x 100_000)->{status}, 404, 'POST');
+               body => 'x' x 5_000_000)->{status}, 404, 'POST');
 logged(qr/^404 404 nobody\.example\.com - - .$/m);
 
 note('502: nothing listens there');
@@ -154,7 +166,7 @@ my $closed = $t->tunnel('http', $t->service('closed')->upstream(), '-s',
 page('closed', '/', 502);
 own('closed', '/', 200, 'own 502');
 is($t->request('POST', '/', host => 'closed.example.com',
-               body => 'x' x 100_000)->{status}, 502, 'POST');
+               body => 'x' x 5_000_000)->{status}, 502, 'POST');
 logged(qr/^502 502 closed\.example\.com [-0-9a-f]{36} anonymous-\w+ /m);
 
 logged(qr/^200 502 closed\.example\.com [-0-9a-f]{36} anonymous-\w+ /m);
@@ -237,6 +249,30 @@ $visitor->send_request('GET', '/cut?n=10&of=20', host => 'web.example.com');
 my $answer = $visitor->read_response();
 is($answer->{status}, 200, 'an answer that stops');
 ok(!$answer->{complete}, 'is cut short');
+
+note('503: no stream to be had');
+$client = $t->client({ token => 1 }, 'client', '-r',
+    '127.0.0.1:' . $t->port('few'), '-s', 'few', 'http', $origin->upstream());
+$client->wait_up();
+my @busy = map { $t->connect(port => $t->port('few')) } 1 .. 3;
+my @served;
+
+for my $visitor (@busy[0, 1]) {
+    $visitor->send_request('GET', '/', host => 'few.example.com');
+    push @served, ($origin->request())[0];
+}
+
+$busy[2]->send_request('GET', '/', host => 'few.example.com');
+is($busy[2]->read_response()->{status}, 503, 'one too many');
+$_->send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+         . 'ok') for @served;
+is($_->read_response()->{body}, 'ok', 'the others are served')
+    for @busy[0, 1];
+$busy[2]->send_request('GET', '/', host => 'few.example.com');
+($service) = $origin->request();
+ok($service, 'then there is room again');
+$service->send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+is($busy[2]->read_response()->{body}, 'ok', 'and an answer');
 
 note("the service's own errors are its own");
 for my $code (404, 502, 503, 504) {
