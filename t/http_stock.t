@@ -3,6 +3,7 @@ use warnings;
 
 # nginx's own directives in locations with inlets_tunnel.
 
+use Digest::SHA;
 use MIME::Base64;
 use Test::More;
 
@@ -82,6 +83,38 @@ END
                  . 'auth_basic_user_file %%TESTDIR%%/users;')
         . server('request', 'auth_request /check;',
                  'location = /check { internal; return 204; }')
+        . server('ask', 'set $code $arg_code; auth_request /check;',
+                 <<'END')
+        location = /check {
+            internal;
+            rewrite ^ /status?code=$code break;
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            inlets_tunnel edge;
+        }
+END
+        . server('fallback', 'error_page 404 = @other;', <<'END')
+        location @other {
+            proxy_set_header Host other.example.com;
+            proxy_pass http://127.0.0.1:%%PORT_0%%;
+        }
+        location /first {
+            proxy_pass http://127.0.0.1:%%PORT_none%%/;
+            error_page 502 = @tunnel;
+        }
+        location @tunnel {
+            inlets_tunnel edge;
+        }
+END
+        . server('update', <<'END')
+            proxy_cache one;
+            proxy_cache_valid 200 1s;
+            proxy_cache_use_stale updating error http_503;
+            proxy_cache_background_update on;
+            proxy_cache_lock on;
+            proxy_buffering on;
+            add_header X-Cache $upstream_cache_status always;
+END
         . server('refuse', 'auth_request /check;',
                  'location = /check { internal; return 401; }')
         . server('deny', 'deny 127.0.0.1;')
@@ -206,6 +239,17 @@ cached('cache', '/status?code=404', 'MISS', "the service's own 404");
 cached('cache', '/status?code=404', 'HIT', 'is');
 
 cached('stale', '/', 'MISS', 'use_stale');
+cached('update', '/bytes?n=5', 'MISS', 'background_update');
+my @same = map { $t->connect(port => $t->port('update')) } 1 .. 5;
+$_->send_request('GET', '/slow?ms=300', host => 'web.example.com') for @same;
+is(join(' ', map { $_->read_response()->{status} } @same),
+   '200 200 200 200 200', 'cache_lock');
+is(requests('/slow?ms=300'), 1, 'lets one through');
+ok((wait_for {
+    get('update', '/bytes?n=5')->{headers}{'x-cache'} eq 'STALE'
+} 5, 'the cache to expire'), 'stale while it is updated');
+ok((wait_for { requests('/bytes?n=5') == 2 } 5, 'the update'),
+   'in the background');
 cached('key', '/', 'MISS', "the user's own key");
 cached('key', '/', 'HIT', 'holds for all tunnels', name => 'other');
 
@@ -229,6 +273,12 @@ is(get('auth', '/', headers => [ Authorization => 'Basic '
    'with the password');
 is(get('request', '/')->{status}, 200, 'auth_request');
 is(get('refuse', '/')->{status}, 401, 'that refuses');
+is(get('ask', '/?code=200')->{status}, 200, 'auth_request to a tunnel');
+is(get('ask', '/?code=403')->{status}, 403, 'that refuses');
+is(get('ask', '/?code=200', name => 'nobody')->{status}, 500,
+   'or is not there');
+is(get('ask', '/post?code=200', method => 'POST', body => 'x' x 9)->{body},
+   '9 ' . Digest::SHA::sha1_hex('x' x 9) . "\n", 'with a body');
 is(get('deny', '/')->{status}, 403, 'deny');
 is(get('except', '/')->{status}, 200, 'limit_except');
 is(get('except', '/post', method => 'POST', body => 'x')->{status}, 403,
@@ -283,6 +333,10 @@ is(get('bind', '/')->{body}, "it works\n", 'what does not apply is harmless');
 is(length get('sizes', '/bytes?n=100000')->{body}, 100_000,
    'buffers of other sizes');
 is(get('mirror', '/')->{body}, "it works\n", 'mirror');
+is(get('fallback', '/', name => 'none-such')->{body}, "it works\n",
+   'a fallback for our 404');
+is(get('fallback', '/first')->{body}, "no such route\n",
+   'a tunnel as the fallback of a proxy');
 is(get('inner', '/')->{body}, "it works\n", 'behind another proxy');
 
 SKIP: {
