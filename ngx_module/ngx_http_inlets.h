@@ -22,6 +22,7 @@
 #include <ngx_http.h>
 
 #include "ngx_inlets_tunnel.h"
+#include "ngx_inlets_settings.h"
 
 
 typedef struct ngx_http_inlets_loc_conf_s  ngx_http_inlets_loc_conf_t;
@@ -33,6 +34,7 @@ struct ngx_http_inlets_loc_conf_s {
     ngx_msec_t                   wait;        /* inlets_wait */
 
     ngx_str_t                    domain;      /* inlets_domain, lower case */
+    ngx_inlets_settings_file_t  *settings;    /* inlets_config, or NULL */
     ngx_array_t                 *tokens;      /* inlets_token: of ngx_str_t */
     ngx_flag_t                   public;      /* inlets_public */
     ngx_http_complex_value_t    *url;         /* inlets_url, or NULL */

@@ -35,9 +35,13 @@ static char *ngx_http_inlets_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_inlets_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_inlets_settings(ngx_conf_t *cf,
+    ngx_http_inlets_loc_conf_t *conf);
 static char *ngx_http_inlets_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_domain(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_inlets_config(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -89,6 +93,13 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
     { ngx_string("inlets_domain"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_inlets_domain,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("inlets_config"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_inlets_config,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -487,6 +498,7 @@ ngx_http_inlets_create_loc_conf(ngx_conf_t *cf)
      */
 
     conf->wait = NGX_CONF_UNSET_MSEC;
+    conf->settings = NGX_CONF_UNSET_PTR;
     conf->tokens = NGX_CONF_UNSET_PTR;
     conf->public = NGX_CONF_UNSET;
     conf->url = NGX_CONF_UNSET_PTR;
@@ -514,6 +526,7 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 5000);
     ngx_conf_merge_str_value(conf->domain, prev->domain, "");
+    ngx_conf_merge_ptr_value(conf->settings, prev->settings, NULL);
     ngx_conf_merge_ptr_value(conf->tokens, prev->tokens, NULL);
     ngx_conf_merge_value(conf->public, prev->public, 0);
     ngx_conf_merge_ptr_value(conf->url, prev->url, NULL);
@@ -539,11 +552,7 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->connect && conf->tokens == NULL && !conf->public) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no client could log in at \"inlets_connect\": "
-                           "add \"inlets_token\", or \"inlets_public on\" "
-                           "for tunnels without credentials");
+    if (conf->connect && ngx_http_inlets_settings(cf, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -566,6 +575,47 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->tunnel) {
         return ngx_http_inlets_proxy_defaults(cf, conf);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * What the settings file says of this location.  A file can be filled later,
+ * so with one it is not known that no client could log in.
+ */
+
+static char *
+ngx_http_inlets_settings(ngx_conf_t *cf, ngx_http_inlets_loc_conf_t *conf)
+{
+    ngx_inlets_settings_t  *s;
+
+    if (conf->settings == NULL) {
+
+        if (conf->tokens || conf->public) {
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no client could log in at \"inlets_connect\": "
+                           "add \"inlets_token\" or \"inlets_config\", or "
+                           "\"inlets_public on\" for tunnels without "
+                           "credentials");
+        return NGX_CONF_ERROR;
+    }
+
+    s = ngx_inlets_settings_get(conf->settings);
+
+    if (conf->domain.len == 0 && s->domain.len) {
+
+        /* the settings don't live as long */
+
+        conf->domain.len = s->domain.len;
+        conf->domain.data = ngx_pstrdup(cf->pool, &s->domain);
+        if (conf->domain.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;
@@ -639,6 +689,28 @@ ngx_http_inlets_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ilcf->domain.data = p;
     ilcf->domain.len = len;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_inlets_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_inlets_loc_conf_t *ilcf = conf;
+
+    ngx_str_t  *value;
+
+    if (ilcf->settings != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ilcf->settings = ngx_inlets_settings_add(cf, &value[1]);
+    if (ilcf->settings == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -875,6 +947,12 @@ ngx_http_inlets_init_process(ngx_cycle_t *cycle)
     }
 
     rc = ngx_inlets_registry_init_worker(cycle);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_inlets_settings_init_worker(cycle);
 
     if (rc != NGX_OK) {
         return rc;

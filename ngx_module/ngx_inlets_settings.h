@@ -36,8 +36,9 @@ typedef struct {
 
 /* An entry of "clients".  Strings end with a zero byte that isn't counted. */
 
-typedef struct {
-    ngx_str_node_t               sn;          /* of the table; sn.str is id */
+typedef struct ngx_inlets_identity_s  ngx_inlets_identity_t;
+
+struct ngx_inlets_identity_s {
     ngx_str_t                    id;
     ngx_str_t                    secret;      /* never empty */
     ngx_inlets_limit_t           limit;       /* of both places, merged */
@@ -57,7 +58,16 @@ typedef struct {
     unsigned                     disabled:1;
     unsigned                     restricted_names:1;    /* names != NULL */
     unsigned                     restricted_ports:1;    /* ports != NULL */
-} ngx_inlets_identity_t;
+
+    /* private: the next one in the table; not only a limit */
+
+    ngx_inlets_identity_t       *next;
+    uint32_t                     hash;
+    unsigned                     listed:1;
+    unsigned                     upload:1;    /* limit.upload is its own */
+    unsigned                     download:1;
+    unsigned                     merged:1;    /* with bandwidthLimits */
+};
 
 
 typedef enum {
@@ -107,10 +117,10 @@ struct ngx_inlets_settings_s {
                                                            not given */
     ngx_msec_t                   heartbeat_timeout;     /* likewise */
 
-    /* private: hash tables of identities, and of limits by client id */
+    /* private: hash table of identities, and of ids with just a limit */
 
-    void                        *table;
-    void                        *limits;
+    ngx_inlets_identity_t      **table;
+    ngx_uint_t                   mask;
 };
 
 
@@ -148,6 +158,11 @@ ngx_uint_t ngx_inlets_settings_name(ngx_inlets_identity_t *identity,
     ngx_str_t *label);
 ngx_uint_t ngx_inlets_settings_port(ngx_inlets_identity_t *identity,
     ngx_uint_t port);
+
+
+/* The settings' values, if they are given, over the directives'. */
+void ngx_inlets_settings_heartbeat(ngx_inlets_settings_t *s,
+    ngx_msec_t *interval, ngx_msec_t *timeout);
 
 
 /*

@@ -306,7 +306,7 @@ inlets_config_expected(const struct inlets_config_key *key, char *buf,
         return buf;
     }
 
-    if (key->max == 0) {
+    if (key->max == 0 || key->type == INLETS_CONFIG_SIZE) {
         return buf;
     }
 

@@ -1,0 +1,402 @@
+
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
+#include "ngx_inlets_settings_table.h"
+
+
+static const struct inlets_config_choice  ngx_inlets_settings_providers[] = {
+    { "dingtalk", NGX_INLETS_KEY_DINGTALK, 0 },
+    { "ding", NGX_INLETS_KEY_DINGTALK, 1 },
+    { "feishu", NGX_INLETS_KEY_FEISHU, 0 },
+    { "lark", NGX_INLETS_KEY_FEISHU, 1 },
+    { "wecom", NGX_INLETS_KEY_WECOM, 0 },
+    { "wechat", NGX_INLETS_KEY_WECOM, 1 },
+    { "wework", NGX_INLETS_KEY_WECOM, 1 },
+    { "slack", NGX_INLETS_KEY_SLACK, 0 },
+    { "webhook", NGX_INLETS_KEY_WEBHOOK, 0 },
+    { NULL, 0, 0 }
+};
+
+static const struct inlets_config_choice  ngx_inlets_settings_languages[] = {
+    { "en", 0, 0 },
+    { "zh", 1, 0 },
+    { NULL, 0, 0 }
+};
+
+
+#define NGX_INLETS_SETTINGS_RATE                                              \
+    "bytes per second such as 1048576, 512k or 1m"
+
+#define NGX_INLETS_SECOND  1000ll
+#define NGX_INLETS_HOUR    (3600 * NGX_INLETS_SECOND)
+#define NGX_INLETS_DAY     (24 * NGX_INLETS_HOUR)
+
+#define NGX_INLETS_MAX_RATE  ((int64_t) 1 << 40)
+
+
+/*
+ * The only list of keys: the parser goes by it, and the reference in README.md
+ * is written from it ("make docs").
+ */
+
+const struct inlets_config_key  ngx_inlets_settings_keys[] = {
+
+    { .path = "domain",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_DOMAIN,
+      .min = 1,
+      .max = 253,
+      .expected = "a domain such as example.com",
+      .since = "0.1.0",
+      .meaning = "Names of tunnels are one label before it. `inlets_domain` "
+                 "wins; a change needs `nginx -s reload`." },
+
+    { .path = "port",
+      .type = INLETS_CONFIG_INTEGER,
+      .id = NGX_INLETS_KEY_PORT,
+      .min = 1,
+      .max = 65535,
+      .since = "0.1.0",
+      .meaning = "Checked, not used: nginx's `listen` decides." },
+
+    { .path = "tcpPort",
+      .type = INLETS_CONFIG_INTEGER,
+      .id = NGX_INLETS_KEY_TCP_PORT,
+      .min = 1,
+      .max = 65535,
+      .since = "0.1.0",
+      .meaning = "Checked, not used: nginx's `listen` decides." },
+
+    { .path = "secure",
+      .type = INLETS_CONFIG_BOOLEAN,
+      .id = NGX_INLETS_KEY_SECURE,
+      .since = "0.1.0",
+      .meaning = "Whether clients print `https` or `http`. Without it: as "
+                 "they came in." },
+
+    { .path = "token",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_TOKEN,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_SECRET,
+      .expected = "a secret",
+      .since = "0.1.0",
+      .meaning = "Lets clients in; beside those of `inlets_token`." },
+
+    { .path = "tokenFile",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_TOKEN_FILE,
+      .min = 1,
+      .max = 4096,
+      .expected = "a path",
+      .since = "0.1.0",
+      .meaning = "The same, from a file; relative to this file's folder." },
+
+    { .path = "clients[]",
+      .type = INLETS_CONFIG_LIST,
+      .id = NGX_INLETS_KEY_CLIENTS,
+      .since = "0.1.0",
+      .meaning = "Who may log in with credentials." },
+
+    { .path = "clients[].clientId",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_CLIENT_ID,
+      .min = 1,
+      .max = 64,
+      .expected = "an id",
+      .since = "0.1.0",
+      .meaning = "No two are the same." },
+
+    { .path = "clients[].clientSecret",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_CLIENT_SECRET,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_SECRET,
+      .expected = "a secret",
+      .since = "0.1.0",
+      .meaning = "It or its file has to be given." },
+
+    { .path = "clients[].clientSecretFile",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_CLIENT_SECRET_FILE,
+      .min = 1,
+      .max = 4096,
+      .expected = "a path",
+      .since = "0.1.0",
+      .meaning = "The secret from a file; relative to this file's folder." },
+
+    { .path = "clients[].config",
+      .type = INLETS_CONFIG_JSON,
+      .id = NGX_INLETS_KEY_CLIENT_CONFIG,
+      .since = "0.1.0",
+      .meaning = "Sent to the client as it is, at most 64 KiB of JSON. Don't "
+                 "put secrets there." },
+
+    { .path = "clients[].bandwidthLimit",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_CLIENT_LIMIT,
+      .since = "0.1.0",
+      .meaning = "Of all tunnels of the client together." },
+
+    { .path = "clients[].bandwidthLimit.upload",
+      .alias = "uploadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_CLIENT_UPLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "From visitors to the client, bytes per second. 0: no "
+                 "limit." },
+
+    { .path = "clients[].bandwidthLimit.download",
+      .alias = "downloadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_CLIENT_DOWNLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "From the client to visitors." },
+
+    { .path = "clients[].allow",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_CLIENT_ALLOW,
+      .since = "0.1.0",
+      .meaning = "What its tunnels may be." },
+
+    { .path = "clients[].allow.subDomains[]",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_CLIENT_NAMES,
+      .min = 1,
+      .max = 63,
+      .expected = "a name such as app or dev-*",
+      .since = "0.1.0",
+      .meaning = "Names it may take; `*` stands for any characters, also "
+                 "none. Without it: any name." },
+
+    { .path = "clients[].allow.ports[]",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_CLIENT_PORTS,
+      .min = 1,
+      .max = 11,
+      .expected = "a port or range such as 20022 or 20000-20099",
+      .since = "0.1.0",
+      .meaning = "TCP ports it may take. Without it: any port." },
+
+    { .path = "clients[].maxTunnels",
+      .type = INLETS_CONFIG_INTEGER,
+      .id = NGX_INLETS_KEY_CLIENT_TUNNELS,
+      .max = 1000000,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "Tunnels at once. 0: no limit." },
+
+    { .path = "clients[].maxStreams",
+      .type = INLETS_CONFIG_INTEGER,
+      .id = NGX_INLETS_KEY_CLIENT_STREAMS,
+      .max = 1000000,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "Visitors' streams at once, of all its tunnels. 0: no "
+                 "limit." },
+
+    { .path = "clients[].disabled",
+      .type = INLETS_CONFIG_BOOLEAN,
+      .id = NGX_INLETS_KEY_CLIENT_DISABLED,
+      .def = "false",
+      .since = "0.1.0",
+      .meaning = "Keeps it out, and ends its tunnels." },
+
+    { .path = "bandwidthLimits",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_LIMITS,
+      .since = "0.1.0",
+      .meaning = "Limits in one place." },
+
+    { .path = "bandwidthLimits.global",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_GLOBAL,
+      .since = "0.1.0",
+      .meaning = "Of all tunnels together." },
+
+    { .path = "bandwidthLimits.global.upload",
+      .alias = "uploadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_GLOBAL_UPLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "From visitors to clients, bytes per second. 0: no limit." },
+
+    { .path = "bandwidthLimits.global.download",
+      .alias = "downloadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_GLOBAL_DOWNLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "From clients to visitors." },
+
+    { .path = "bandwidthLimits.clients{}",
+      .type = INLETS_CONFIG_DICT,
+      .id = NGX_INLETS_KEY_LIMIT_CLIENTS,
+      .since = "0.1.0",
+      .meaning = "By client id. The client's own `bandwidthLimit` wins, each "
+                 "direction for itself." },
+
+    { .path = "bandwidthLimits.clients{}.upload",
+      .alias = "uploadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_LIMIT_UPLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "As above." },
+
+    { .path = "bandwidthLimits.clients{}.download",
+      .alias = "downloadbytespersecond",
+      .type = INLETS_CONFIG_SIZE,
+      .id = NGX_INLETS_KEY_LIMIT_DOWNLOAD,
+      .max = NGX_INLETS_MAX_RATE,
+      .expected = NGX_INLETS_SETTINGS_RATE,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "As above." },
+
+    { .path = "notification",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_NOTIFICATION,
+      .since = "0.1.0",
+      .meaning = "Where events are told." },
+
+    { .path = "notification.provider",
+      .type = INLETS_CONFIG_CHOICE,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_PROVIDER,
+      .choices = ngx_inlets_settings_providers,
+      .since = "0.1.0",
+      .meaning = "Aliases: `ding`; `lark`; `wechat`, `wework`." },
+
+    { .path = "notification.url",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET|INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_URL,
+      .min = 8,
+      .max = 2048,
+      .expected = "an http:// or https:// URL",
+      .since = "0.1.0",
+      .meaning = "Never logged: it usually holds a key." },
+
+    { .path = "notification.secret",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_NOTIFY_SECRET,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_SECRET,
+      .expected = "a secret",
+      .since = "0.1.0",
+      .meaning = "Messages are signed with it: `dingtalk`, `feishu`, "
+                 "`webhook`." },
+
+    { .path = "notification.secretFile",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_NOTIFY_SECRET_FILE,
+      .min = 1,
+      .max = 4096,
+      .expected = "a path",
+      .since = "0.1.0",
+      .meaning = "The same, from a file." },
+
+    { .path = "notification.language",
+      .type = INLETS_CONFIG_CHOICE,
+      .id = NGX_INLETS_KEY_LANGUAGE,
+      .choices = ngx_inlets_settings_languages,
+      .def = "en",
+      .since = "0.1.0",
+      .meaning = "Of the messages." },
+
+    { .path = "publicHTTP",
+      .alias = "publicHTTPNoAuth",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_PUBLIC,
+      .since = "0.1.0",
+      .meaning = "Tunnels without credentials: HTTP with a random name." },
+
+    { .path = "publicHTTP.enabled",
+      .type = INLETS_CONFIG_BOOLEAN,
+      .id = NGX_INLETS_KEY_PUBLIC_ENABLED,
+      .since = "0.1.0",
+      .meaning = "Without it `inlets_public` decides." },
+
+    { .path = "publicHTTP.timeout",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_PUBLIC_TIMEOUT,
+      .min = NGX_INLETS_SECOND,
+      .max = 30 * NGX_INLETS_DAY,
+      .def = "10m",
+      .since = "0.1.0",
+      .meaning = "How long such a tunnel lives." },
+
+    { .path = "publicHTTP.warnLead",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_PUBLIC_WARN_LEAD,
+      .max = 30 * NGX_INLETS_DAY,
+      .def = "2m",
+      .since = "0.1.0",
+      .meaning = "How long before its end the client is warned; half of "
+                 "`timeout` if that is shorter." },
+
+    { .path = "auth",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_AUTH,
+      .since = "0.1.0",
+      .meaning = "The log-in." },
+
+    { .path = "auth.maxDrift",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_MAX_DRIFT,
+      .max = 7 * NGX_INLETS_DAY,
+      .def = "5m",
+      .since = "0.1.0",
+      .meaning = "How far the client's clock may be from the edge's. 0: not "
+                 "checked." },
+
+    { .path = "heartbeat",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_HEARTBEAT,
+      .since = "0.1.0",
+      .meaning = "Of each tunnel's monitor; changes are sent to running "
+                 "clients." },
+
+    { .path = "heartbeat.interval",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_HEARTBEAT_INTERVAL,
+      .min = 100,
+      .max = NGX_INLETS_HOUR,
+      .since = "0.1.0",
+      .meaning = "What clients ping at. Without it: "
+                 "`inlets_heartbeat_interval`." },
+
+    { .path = "heartbeat.timeout",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_HEARTBEAT_TIMEOUT,
+      .min = 200,
+      .max = NGX_INLETS_DAY,
+      .since = "0.1.0",
+      .meaning = "Silence after which a client is cut off; longer than the "
+                 "interval. Without it: `inlets_heartbeat_timeout`." }
+};
+
+
+const size_t  ngx_inlets_settings_nkeys =
+    sizeof(ngx_inlets_settings_keys) / sizeof(ngx_inlets_settings_keys[0]);

@@ -1,0 +1,443 @@
+
+/*
+ * Copyright (C) inlets for nginx contributors
+ */
+
+
+#include "ngx_inlets_settings_file.h"
+
+
+/*
+ * Every worker looks at the file's state.  That sees what inotify doesn't
+ * (symbolic links on the way, network file systems), and what it would see as
+ * parts: a change is only read when two looks in a row have found the same.
+ */
+
+#define NGX_INLETS_SETTINGS_INTERVAL  250
+#define NGX_INLETS_SETTINGS_PATIENCE  4       /* looks at what keeps changing */
+#define NGX_INLETS_SETTINGS_TEXT      1500    /* of a line in the log */
+
+
+typedef struct {
+    ngx_queue_t                  queue;
+    ngx_inlets_settings_pt       handler;     /* NULL: unsubscribed */
+    void                        *data;
+} ngx_inlets_settings_subscriber_t;
+
+
+static ngx_int_t ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
+    ngx_cycle_t *cycle);
+static void ngx_inlets_settings_handler(ngx_event_t *ev);
+static void ngx_inlets_settings_reload(ngx_inlets_settings_file_t *file,
+    ngx_log_t *log);
+static void ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log);
+static void ngx_inlets_settings_compare(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_t *old, ngx_log_t *log);
+static void ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log);
+static void ngx_inlets_settings_tell(ngx_inlets_settings_file_t *file);
+static ngx_uint_t ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file,
+    uint64_t key);
+static ngx_uint_t ngx_inlets_settings_differ(ngx_str_t *a, ngx_str_t *b);
+
+
+ngx_int_t
+ngx_inlets_settings_init_worker(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *shm_zone;
+
+    part = &cycle->shared_memory.part;
+    shm_zone = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            shm_zone = part->elts;
+            i = 0;
+        }
+
+        if (shm_zone[i].tag == &ngx_inlets_settings_keys
+            && ngx_inlets_settings_watch(shm_zone[i].data, cycle) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
+    ngx_cycle_t *cycle)
+{
+    uint64_t   key;
+    ngx_fd_t   fd;
+    ngx_err_t  err;
+
+    file->dummy.fd = (ngx_socket_t) -1;
+    file->dummy.data = file;
+
+    file->event.handler = ngx_inlets_settings_handler;
+    file->event.data = &file->dummy;
+    file->event.log = cycle->log;
+    file->event.cancelable = 1;
+
+    ngx_add_timer(&file->event, NGX_INLETS_SETTINGS_INTERVAL);
+
+    /* the master has read it; as another user it may not be to be read */
+
+    fd = ngx_open_file(file->path.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd != NGX_INVALID_FILE) {
+        ngx_close_file(fd);
+        return NGX_OK;
+    }
+
+    err = ngx_errno;
+
+    if (err == NGX_EACCES) {
+        key = 0;
+        ngx_inlets_settings_hash(&key, "access", 6);
+        ngx_inlets_settings_hash(&key, &file->configured, sizeof(ngx_msec_t));
+
+        if (ngx_inlets_settings_elect(file, key)) {
+            ngx_log_error(NGX_LOG_WARN, cycle->log, err,
+                          "worker processes can't read settings file \"%V\": "
+                          "a change will only be seen by \"nginx -s reload\"",
+                          &file->path);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_inlets_settings_handler(ngx_event_t *ev)
+{
+    uint64_t                     state;
+    ngx_str_t                   *source;
+    ngx_uint_t                   i;
+    ngx_connection_t            *c;
+    ngx_inlets_settings_file_t  *file;
+
+    c = ev->data;
+    file = c->data;
+
+    state = 0;
+    ngx_inlets_settings_look(&file->path, &state);
+
+    source = file->sources.elts;
+
+    for (i = 0; i < file->sources.nelts; i++) {
+        ngx_inlets_settings_look(&source[i], &state);
+    }
+
+    if (state == file->state) {
+        file->waited = 0;
+
+    } else if (file->waited && (state == file->candidate
+               || file->waited >= NGX_INLETS_SETTINGS_PATIENCE))
+    {
+        file->waited = 0;
+        ngx_inlets_settings_reload(file, ev->log);
+
+    } else {
+        file->candidate = state;
+        file->waited++;
+    }
+
+    ngx_add_timer(ev, NGX_INLETS_SETTINGS_INTERVAL);
+}
+
+
+static void
+ngx_inlets_settings_reload(ngx_inlets_settings_file_t *file, ngx_log_t *log)
+{
+    ngx_inlets_settings_load_t  load;
+
+    if (ngx_inlets_settings_load(&file->path, log, &load) != NGX_OK) {
+        return;
+    }
+
+    if (load.unstable) {
+        ngx_destroy_pool(load.pool);
+        return;
+    }
+
+    if (load.hash == file->hash && load.sources.nelts == file->sources.nelts) {
+
+        /* touched, or replaced by the same */
+
+        file->state = load.state;
+        ngx_destroy_pool(load.pool);
+        return;
+    }
+
+    if (load.settings) {
+        ngx_inlets_settings_swap(file, &load, log);
+        return;
+    }
+
+    ngx_inlets_settings_reject(file, &load, log);
+}
+
+
+static void
+ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log)
+{
+    uint64_t                key;
+    ngx_str_t              *text;
+    ngx_uint_t              i;
+    ngx_pool_t             *rejected;
+    ngx_inlets_settings_t  *old;
+
+    old = file->settings;
+    rejected = file->rejected;
+
+    file->settings = load->settings;
+    file->sources = load->sources;
+    file->rejected = NULL;
+    file->hash = load->hash;
+    file->state = load->state;
+
+    key = load->hash;
+    ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
+
+    if (ngx_inlets_settings_elect(file, key)) {
+
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "settings file \"%V\" read again, clients: %ui",
+                      &file->path, load->settings->nclients);
+
+        text = load->warnings.elts;
+
+        for (i = 0; i < load->warnings.nelts; i++) {
+            ngx_log_error(NGX_LOG_WARN, log, 0, "%V", &text[i]);
+        }
+
+        ngx_inlets_settings_compare(file, old, log);
+    }
+
+    ngx_inlets_settings_tell(file);
+
+    if (rejected) {
+        ngx_destroy_pool(rejected);
+    }
+
+    ngx_destroy_pool(old->pool);
+}
+
+
+static void
+ngx_inlets_settings_compare(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_t *old, ngx_log_t *log)
+{
+    ngx_inlets_settings_t  *s;
+
+    s = file->settings;
+
+    if (ngx_inlets_settings_differ(&s->domain, &old->domain)) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "\"domain\" in settings file \"%V\" has changed, this "
+                      "needs \"nginx -s reload\"", &file->path);
+    }
+
+    if (s->port != old->port || s->tcp_port != old->tcp_port) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "\"%s\" in settings file \"%V\" has changed, this needs "
+                      "another \"listen\" and \"nginx -s reload\"",
+                      (s->port != old->port) ? "port" : "tcpPort",
+                      &file->path);
+    }
+}
+
+
+static void
+ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log)
+{
+    u_char      *p, *last, buf[NGX_INLETS_SETTINGS_TEXT];
+    uint64_t     key;
+    ngx_str_t   *text;
+    ngx_uint_t   i;
+
+    key = load->hash;
+    ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
+
+    if (load->missing) {
+
+        /* which has no state of its own, so add the last one */
+
+        ngx_inlets_settings_hash(&key, &file->state, sizeof(uint64_t));
+    }
+
+    if (ngx_inlets_settings_elect(file, key)) {
+        text = load->faults.elts;
+        last = buf + NGX_INLETS_SETTINGS_TEXT - sizeof("; and 50 more");
+        p = buf;
+
+        for (i = 0; i < load->faults.nelts; i++) {
+
+            if (i && (size_t) (last - p) < text[i].len + 2) {
+                last = buf + NGX_INLETS_SETTINGS_TEXT;
+                p = ngx_slprintf(p, last, "; and %ui more",
+                                 load->faults.nelts - i);
+                break;
+            }
+
+            p = ngx_slprintf(p, last, "%s%V", i ? "; " : "", &text[i]);
+        }
+
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "settings file \"%V\" rejected, the old settings stay "
+                      "in force: %*s", &file->path, (size_t) (p - buf), buf);
+    }
+
+    if (file->rejected) {
+        ngx_destroy_pool(file->rejected);
+    }
+
+    file->rejected = load->pool;
+    file->sources = load->sources;
+    file->hash = load->hash;
+    file->state = load->state;
+}
+
+
+/* Whether this worker is the first to tell of it. */
+
+static ngx_uint_t
+ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file, uint64_t key)
+{
+    size_t                        n;
+    ngx_uint_t                    i;
+    ngx_inlets_settings_shctx_t  *sh;
+
+    sh = file->sh;
+    n = sizeof(sh->told) / sizeof(sh->told[0]);
+
+    ngx_shmtx_lock(&file->shpool->mutex);
+
+    for (i = 0; i < n; i++) {
+        if (sh->told[i] == key) {
+            break;
+        }
+    }
+
+    if (i == n) {
+        sh->told[sh->next] = key;
+        sh->next = (sh->next + 1) % n;
+    }
+
+    ngx_shmtx_unlock(&file->shpool->mutex);
+
+    return i == n;
+}
+
+
+static ngx_uint_t
+ngx_inlets_settings_differ(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len != b->len || ngx_memcmp(a->data, b->data, a->len) != 0;
+}
+
+
+ngx_int_t
+ngx_inlets_settings_subscribe(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_pt handler, void *data)
+{
+    ngx_inlets_settings_subscriber_t  *subscriber;
+
+    subscriber = ngx_alloc(sizeof(ngx_inlets_settings_subscriber_t),
+                           ngx_cycle->log);
+    if (subscriber == NULL) {
+        return NGX_ERROR;
+    }
+
+    subscriber->handler = handler;
+    subscriber->data = data;
+
+    ngx_queue_insert_tail(&file->subscribers, &subscriber->queue);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_inlets_settings_unsubscribe(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_pt handler, void *data)
+{
+    ngx_queue_t                       *q;
+    ngx_inlets_settings_subscriber_t  *subscriber;
+
+    for (q = ngx_queue_head(&file->subscribers);
+         q != ngx_queue_sentinel(&file->subscribers);
+         q = ngx_queue_next(q))
+    {
+        subscriber = ngx_queue_data(q, ngx_inlets_settings_subscriber_t,
+                                    queue);
+
+        if (subscriber->handler != handler || subscriber->data != data) {
+            continue;
+        }
+
+        if (file->telling) {
+            subscriber->handler = NULL;
+            return;
+        }
+
+        ngx_queue_remove(q);
+        ngx_free(subscriber);
+        return;
+    }
+}
+
+
+static void
+ngx_inlets_settings_tell(ngx_inlets_settings_file_t *file)
+{
+    ngx_queue_t                       *q, *next;
+    ngx_inlets_settings_subscriber_t  *subscriber;
+
+    file->telling = 1;
+
+    for (q = ngx_queue_head(&file->subscribers);
+         q != ngx_queue_sentinel(&file->subscribers);
+         q = ngx_queue_next(q))
+    {
+        subscriber = ngx_queue_data(q, ngx_inlets_settings_subscriber_t,
+                                    queue);
+
+        if (subscriber->handler) {
+            subscriber->handler(subscriber->data, file);
+        }
+    }
+
+    file->telling = 0;
+
+    for (q = ngx_queue_head(&file->subscribers);
+         q != ngx_queue_sentinel(&file->subscribers);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        subscriber = ngx_queue_data(q, ngx_inlets_settings_subscriber_t,
+                                    queue);
+
+        if (subscriber->handler == NULL) {
+            ngx_queue_remove(q);
+            ngx_free(subscriber);
+        }
+    }
+}
