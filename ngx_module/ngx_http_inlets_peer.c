@@ -129,6 +129,10 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
 
     rc = d->host.len ? ngx_inlets_dial_lookup(d) : NGX_DECLINED;
 
+    if (!pc->cached && (rc == NGX_OK || rc == NGX_AGAIN)) {
+        ngx_inlets_meter_request(&d->found.meter);
+    }
+
     if (rc == NGX_OK) {
         if (ngx_http_inlets_may_reuse(pc, r)) {
             c = ngx_inlets_tunnel_idle(&d->found.id);
@@ -136,6 +140,8 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
             if (c) {
                 d->connection = c;
                 pc->cached = 1;
+                ngx_inlets_meter_attach(ngx_inlets_stream(c), &d->found.meter,
+                                        0);
                 goto connected;
             }
         }
@@ -180,8 +186,12 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
         pc->socklen = d->connection->socklen;
         return NGX_AGAIN;
 
-    case NGX_DECLINED:
     case NGX_BUSY:
+        ngx_inlets_meter_error(&d->found.meter);
+
+        /* fall through */
+
+    case NGX_DECLINED:
         d->connection = ngx_inlets_stream_create(pc->log);
         if (d->connection == NULL) {
             return NGX_ERROR;
@@ -261,6 +271,13 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
 
     u = ctx->request->upstream;
     c = pc->connection;
+
+    if (c
+        && !pc->cached
+        && ((state & NGX_PEER_FAILED) || c->read->error || c->read->timedout))
+    {
+        ngx_inlets_meter_error(&ngx_inlets_stream(c)->meter);
+    }
 
     if ((state & NGX_PEER_FAILED)
         || c == NULL
@@ -383,6 +400,8 @@ static void
 ngx_http_inlets_expired(ngx_inlets_dial_t *d)
 {
     ngx_http_inlets_ctx_t *ctx = d->data;
+
+    ngx_inlets_meter_error(&d->found.meter);
 
     /* without memory the request runs into proxy_connect_timeout */
 

@@ -164,6 +164,7 @@ ngx_inlets_meter_get(ngx_inlets_registry_t *reg,
 
     worker = ngx_inlets_registry_worker(reg, ngx_pid);
     if (worker == NULL) {
+        meter->client_buckets = reg->sh->buckets;
         return;
     }
 
@@ -173,6 +174,13 @@ ngx_inlets_meter_get(ngx_inlets_registry_t *reg,
         meter->tunnel = ngx_inlets_share_get(reg, worker, &tunnel->row);
         meter->client = ngx_inlets_share_get(reg, worker,
                                              &tunnel->client->row);
+
+        if (meter->client == NULL) {
+
+            /* without a share nothing keeps the row of the client */
+
+            meter->client_buckets = reg->sh->buckets;
+        }
     }
 
     if (!ngx_queue_empty(&worker->ended)) {
@@ -559,7 +567,7 @@ ngx_inlets_pace_reserve(ngx_inlets_pace_t *pace, ngx_inlets_meter_t *meter,
     n = want;
 
     for (i = 0; i < 2; i++) {
-        rates[i] = buckets[i]->rate;
+        rates[i] = (i && buckets[0] == buckets[1]) ? 0 : buckets[i]->rate;
 
         if (rates[i]) {
             n = ngx_min(n, inlets_rate_quantum(rates[i],
@@ -585,8 +593,12 @@ ngx_inlets_pace_refund(ngx_inlets_pace_t *pace, ngx_inlets_meter_t *meter,
     ngx_inlets_way_e way)
 {
     if (pace->grant) {
-        ngx_inlets_bucket_refund(&meter->client_buckets[way], pace->grant);
         ngx_inlets_bucket_refund(&meter->global_buckets[way], pace->grant);
+
+        if (meter->client_buckets != meter->global_buckets) {
+            ngx_inlets_bucket_refund(&meter->client_buckets[way],
+                                     pace->grant);
+        }
 
         pace->grant = 0;
     }

@@ -767,7 +767,13 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     client_id.data = claim->client_id.data;
     client_id.len = len;
 
-    client = ngx_inlets_client_claim(reg, &client_id);
+    /* others than those of credentials are made up at each login */
+
+    client = ngx_inlets_client_claim(reg, &client_id,
+                                     ngx_strlchr(claim->identity.data,
+                                                 claim->identity.data
+                                                 + claim->identity.len, ':')
+                                     == NULL);
     if (client == NULL) {
         return NULL;
     }

@@ -46,6 +46,7 @@ typedef struct {
     ngx_inlets_bucket_t          buckets[2];
     ngx_uint_t                   tunnels;
     time_t                       used;
+    ngx_uint_t                   passing;     /* an id of one session */
     u_char                       data[NGX_INLETS_CLIENT_ID];
 } ngx_inlets_client_node_t;
 
@@ -172,12 +173,12 @@ void ngx_inlets_meter_exit(void);
 
 /*
  * Rows of clients.  claim(): found or created, with one tunnel more; NULL: no
- * memory.  release(): one tunnel less.  expire(): forgets up to two that have
+ * memory; passing: it needn't be remembered.  release(): one tunnel less.  expire(): forgets up to two that have
  * been idle for long, or the longest idle ones of too many.  evict(): forgets
  * one to make room; 0: there is none.
  */
 ngx_inlets_client_node_t *ngx_inlets_client_claim(ngx_inlets_registry_t *reg,
-    ngx_str_t *id);
+    ngx_str_t *id, ngx_uint_t passing);
 void ngx_inlets_client_release(ngx_inlets_registry_t *reg,
     ngx_inlets_client_node_t *client);
 void ngx_inlets_client_expire(ngx_inlets_registry_t *reg);

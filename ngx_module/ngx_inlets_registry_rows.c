@@ -12,7 +12,7 @@
 #define NGX_INLETS_IDLE_CLIENTS  1024
 #define NGX_INLETS_IDLE_LONG     86400
 
-/* a stream that was just dialled may be about to count in it */
+/* the same for ids of one session; a stream may be about to count in it */
 #define NGX_INLETS_IDLE_SHORT    10
 
 
@@ -46,7 +46,8 @@ ngx_inlets_client_lookup(ngx_inlets_registry_t *reg, ngx_str_t *id)
 
 
 ngx_inlets_client_node_t *
-ngx_inlets_client_claim(ngx_inlets_registry_t *reg, ngx_str_t *id)
+ngx_inlets_client_claim(ngx_inlets_registry_t *reg, ngx_str_t *id,
+    ngx_uint_t passing)
 {
     ngx_inlets_client_node_t  *client;
 
@@ -73,6 +74,7 @@ ngx_inlets_client_claim(ngx_inlets_registry_t *reg, ngx_str_t *id)
     client->sn.str.len = id->len;
     client->sn.node.key = ngx_murmur_hash2(id->data, id->len);
     client->tunnels = 1;
+    client->passing = passing;
 
     ngx_inlets_row_init(&client->row);
 
@@ -92,9 +94,18 @@ ngx_inlets_client_release(ngx_inlets_registry_t *reg,
     }
 
     client->used = ngx_time();
-
-    ngx_queue_insert_head(&reg->sh->idle, &client->queue);
     reg->sh->nidle++;
+
+    if (!client->passing) {
+        ngx_queue_insert_head(&reg->sh->idle, &client->queue);
+        return;
+    }
+
+    ngx_queue_insert_tail(&reg->sh->idle, &client->queue);
+
+    if (ngx_queue_empty(&client->row.shares)) {
+        ngx_inlets_client_delete(reg, client);
+    }
 }
 
 
@@ -110,7 +121,9 @@ ngx_inlets_client_expire(ngx_inlets_registry_t *reg)
                                 ngx_inlets_client_node_t, queue);
 
         if (reg->sh->nidle <= NGX_INLETS_IDLE_CLIENTS
-            && ngx_time() - client->used < NGX_INLETS_IDLE_LONG)
+            && ngx_time() - client->used
+               < (client->passing ? NGX_INLETS_IDLE_SHORT
+                                  : NGX_INLETS_IDLE_LONG))
         {
             return;
         }
@@ -134,10 +147,6 @@ ngx_inlets_client_evict(ngx_inlets_registry_t *reg)
     {
         client = ngx_queue_data(q, ngx_inlets_client_node_t, queue);
 
-        if (ngx_time() - client->used < NGX_INLETS_IDLE_SHORT) {
-            return 0;
-        }
-
         if (!ngx_inlets_client_used(client)) {
             ngx_inlets_client_delete(reg, client);
             return 1;
@@ -148,12 +157,23 @@ ngx_inlets_client_evict(ngx_inlets_registry_t *reg)
 }
 
 
-/* Streams may last longer than their tunnel. */
+/*
+ * Streams may last longer than their tunnel.  A row without shares was never
+ * looked up.
+ */
 
 static ngx_uint_t
 ngx_inlets_client_used(ngx_inlets_client_node_t *client)
 {
     ngx_inlets_counters_t  counters;
+
+    if (ngx_queue_empty(&client->row.shares)) {
+        return 0;
+    }
+
+    if (ngx_time() - client->used < NGX_INLETS_IDLE_SHORT) {
+        return 1;
+    }
 
     ngx_inlets_row_sum(&client->row, &counters);
 

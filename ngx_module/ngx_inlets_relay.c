@@ -24,9 +24,12 @@ static ngx_inlets_relay_end_e ngx_inlets_relay_process(
     ngx_inlets_relay_t *relay);
 static ngx_uint_t ngx_inlets_relay_lost(ngx_connection_t *c);
 static ngx_int_t ngx_inlets_relay_from_socket(ngx_inlets_relay_t *relay);
+static ssize_t ngx_inlets_relay_room(ngx_connection_t *b, u_char **buf);
 static ngx_int_t ngx_inlets_relay_early(ngx_inlets_relay_t *relay);
 static ngx_int_t ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay,
     ngx_connection_t *src, ngx_connection_t *dst, off_t *sent);
+static size_t ngx_inlets_relay_paced(ngx_inlets_stream_t *st,
+    struct iovec *iov, size_t n, size_t *pieces);
 static ssize_t ngx_inlets_relay_write(ngx_connection_t *c, struct iovec *iov,
     size_t n);
 static ngx_int_t ngx_inlets_relay_shutdown(ngx_connection_t *c);
@@ -257,7 +260,7 @@ ngx_inlets_relay_from_socket(ngx_inlets_relay_t *relay)
             return NGX_OK;
         }
 
-        room = ngx_inlets_stream_reserve(b, &buf);
+        room = ngx_inlets_relay_room(b, &buf);
 
         if (room < 0) {
             return NGX_ERROR;
@@ -270,6 +273,10 @@ ngx_inlets_relay_from_socket(ngx_inlets_relay_t *relay)
         n = a->recv(a, buf, room);
 
         ngx_inlets_stream_commit(b, ngx_max(n, 0));
+
+        if (n < room) {
+            ngx_inlets_meter_drained(ngx_inlets_stream(b), NGX_INLETS_UP);
+        }
 
         if (n == NGX_AGAIN) {
             return NGX_OK;
@@ -289,6 +296,32 @@ ngx_inlets_relay_from_socket(ngx_inlets_relay_t *relay)
     ngx_post_event(a->read, &ngx_posted_next_events);
 
     return NGX_OK;
+}
+
+
+/* Where to put what b may take now; results as inlets_mux_reserve(). */
+
+static ssize_t
+ngx_inlets_relay_room(ngx_connection_t *b, u_char **buf)
+{
+    size_t                allowed;
+    ssize_t               room;
+    ngx_inlets_stream_t  *st;
+
+    st = ngx_inlets_stream(b);
+    room = ngx_inlets_stream_reserve(b, buf);
+
+    if (room <= 0 || !ngx_inlets_meter_limited(&st->meter, NGX_INLETS_UP)) {
+        return room;
+    }
+
+    allowed = ngx_inlets_meter_allowed(st, NGX_INLETS_UP, room);
+
+    if (allowed == 0) {
+        ngx_inlets_stream_commit(b, 0);
+    }
+
+    return allowed;
 }
 
 
@@ -361,6 +394,12 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
             return NGX_ERROR;
         }
 
+        if (ngx_inlets_meter_limited(&st->meter, NGX_INLETS_DOWN)
+            && ngx_inlets_relay_paced(st, iov, n, &pieces) == 0)
+        {
+            return NGX_OK;
+        }
+
         w = ngx_inlets_relay_write(dst, iov, pieces);
 
         if (w == NGX_AGAIN || w == 0) {
@@ -372,6 +411,7 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
         }
 
         inlets_mux_consume(st->stream, w);
+        ngx_inlets_meter_moved(st, NGX_INLETS_DOWN, w);
         ngx_inlets_session_post(st->session);
 
         *sent += w;
@@ -380,6 +420,28 @@ ngx_inlets_relay_from_stream(ngx_inlets_relay_t *relay, ngx_connection_t *src,
     ngx_post_event(src->read, &ngx_posted_next_events);
 
     return NGX_OK;
+}
+
+
+/* Leaves of the pieces, n bytes together, what may be written now. */
+
+static size_t
+ngx_inlets_relay_paced(ngx_inlets_stream_t *st, struct iovec *iov, size_t n,
+    size_t *pieces)
+{
+    size_t  i, left, allowed;
+
+    allowed = ngx_inlets_meter_allowed(st, NGX_INLETS_DOWN, n);
+    left = allowed;
+
+    for (i = 0; i < *pieces && left; i++) {
+        iov[i].iov_len = ngx_min(iov[i].iov_len, left);
+        left -= iov[i].iov_len;
+    }
+
+    *pieces = i;
+
+    return allowed;
 }
 
 

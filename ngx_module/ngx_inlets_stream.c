@@ -25,6 +25,8 @@ static ngx_chain_t *ngx_inlets_stream_send_chain(ngx_connection_t *c,
     ngx_chain_t *in, off_t limit);
 static ssize_t ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf,
     size_t size);
+static ssize_t ngx_inlets_stream_write_paced(ngx_inlets_stream_t *st,
+    u_char *buf, size_t size);
 static ngx_int_t ngx_inlets_stream_send_head(ngx_inlets_stream_t *st);
 static ssize_t ngx_inlets_stream_recv_answer(ngx_inlets_stream_t *st,
     u_char *buf, size_t size);
@@ -272,6 +274,8 @@ ngx_inlets_stream_cleanup(void *data)
 {
     ngx_inlets_stream_t  *st = data;
 
+    ngx_inlets_meter_detach(st);
+
     if (st->stream == NULL) {
         return;
     }
@@ -335,6 +339,7 @@ ngx_inlets_stream_empty_handler(ngx_event_t *ev)
 ssize_t
 ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size)
 {
+    size_t                unread;
     ssize_t               n;
     const uint8_t        *p;
     ngx_event_t          *rev;
@@ -361,6 +366,19 @@ ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size)
         return NGX_AGAIN;
     }
 
+    if (ngx_inlets_meter_limited(&st->meter, NGX_INLETS_DOWN)) {
+        unread = inlets_mux_unread(st->stream);
+
+        if (unread) {
+            size = ngx_inlets_meter_allowed(st, NGX_INLETS_DOWN,
+                                            ngx_min(size, unread));
+            if (size == 0) {
+                rev->ready = 0;
+                return NGX_AGAIN;
+            }
+        }
+    }
+
     n = inlets_mux_read(st->stream, buf, size);
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, c->log, 0,
@@ -368,6 +386,7 @@ ngx_inlets_stream_recv(ngx_connection_t *c, u_char *buf, size_t size)
                    inlets_mux_id(st->stream), n, size);
 
     if (n > 0) {
+        ngx_inlets_meter_moved(st, NGX_INLETS_DOWN, n);
         ngx_inlets_session_post(st->session);
 
         if (inlets_mux_peek(st->stream, &p) == INLETS_MUX_AGAIN) {
@@ -620,7 +639,13 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
         }
     }
 
-    n = inlets_mux_write(st->stream, buf, size);
+    if (ngx_inlets_meter_limited(&st->meter, NGX_INLETS_UP)) {
+        n = ngx_inlets_stream_write_paced(st, buf, size);
+
+    } else {
+        n = inlets_mux_write(st->stream, buf, size);
+        ngx_inlets_meter_moved(st, NGX_INLETS_UP, ngx_max(n, 0));
+    }
 
     ngx_log_debug3(NGX_LOG_DEBUG_EVENT, c->log, 0,
                    "inlets stream %uD send: %z of %uz",
@@ -633,6 +658,50 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
     ngx_inlets_session_post(st->session);
 
     return n;
+}
+
+
+/* Results as inlets_mux_write(), less than size: a write event follows. */
+
+static ssize_t
+ngx_inlets_stream_write_paced(ngx_inlets_stream_t *st, u_char *buf,
+    size_t size)
+{
+    size_t    sent, allowed;
+    u_char   *p;
+    ssize_t   n;
+
+    sent = 0;
+
+    while (sent < size) {
+        allowed = ngx_inlets_meter_allowed(st, NGX_INLETS_UP, size - sent);
+
+        if (allowed == 0) {
+
+            /* a turn that isn't used is one that the others wait for */
+
+            if (inlets_mux_reserve(st->stream, &p) > 0) {
+                inlets_mux_commit(st->stream, 0);
+            }
+
+            break;
+        }
+
+        n = inlets_mux_write(st->stream, buf + sent, allowed);
+
+        if (n < 0) {
+            return n;
+        }
+
+        ngx_inlets_meter_moved(st, NGX_INLETS_UP, n);
+        sent += n;
+
+        if ((size_t) n < allowed) {
+            break;
+        }
+    }
+
+    return sent;
 }
 
 
@@ -693,6 +762,10 @@ ngx_inlets_stream_commit(ngx_connection_t *c, size_t bytes)
     st = ngx_inlets_stream(c);
 
     inlets_mux_commit(st->stream, bytes);
+
+    if (bytes) {
+        ngx_inlets_meter_moved(st, NGX_INLETS_UP, bytes);
+    }
 
     ngx_inlets_session_post(st->session);
 }

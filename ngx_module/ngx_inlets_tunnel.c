@@ -320,6 +320,8 @@ ngx_inlets_tunnel_keep(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
         return NGX_DECLINED;
     }
 
+    ngx_inlets_meter_detach(st);
+
     if (tunnel->nidle == NGX_INLETS_IDLE_MAX) {
         q = ngx_queue_last(&tunnel->idle);
         ngx_inlets_tunnel_unkeep(tunnel,
@@ -560,6 +562,8 @@ ngx_inlets_dial_attach(ngx_inlets_dial_t *d)
 
             rc = ngx_inlets_stream_attach(d->connection, session);
             if (rc == NGX_OK) {
+                ngx_inlets_meter_attach(ngx_inlets_stream(d->connection),
+                                        &d->found.meter, 1);
                 return NGX_OK;
             }
 
@@ -602,6 +606,8 @@ ngx_inlets_dial_trunk(ngx_inlets_dial_t *d, ngx_uint_t full)
         }
 
         if (ngx_inlets_stream_attach(d->connection, session) == NGX_OK) {
+            ngx_inlets_meter_attach(ngx_inlets_stream(d->connection),
+                                    &d->found.meter, 1);
             return NGX_OK;
         }
     }

@@ -193,6 +193,8 @@ ngx_stream_inlets_handler(ngx_stream_session_t *s)
             return;
         }
 
+        ngx_inlets_meter_error(&ctx->dial.found.meter);
+
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
                       "inlets tunnel of port %d has no link",
                       (int) ctx->dial.port);
@@ -391,6 +393,8 @@ ngx_stream_inlets_expired(ngx_inlets_dial_t *d)
     ngx_log_error(NGX_LOG_INFO, d->log, 0,
                   "inlets client of port %d is away", (int) d->port);
 
+    ngx_inlets_meter_error(&d->found.meter);
+
     if (ctx->stream) {
         ngx_inlets_relay_stop(&ctx->relay);
     }
@@ -421,6 +425,10 @@ ngx_stream_inlets_done(ngx_inlets_relay_t *relay, ngx_inlets_relay_end_e end)
         break;
 
     case NGX_INLETS_RELAY_RESET:
+
+        if (relay->b_lost) {
+            ngx_inlets_meter_error(&ngx_inlets_stream(relay->b)->meter);
+        }
 
         if (relay->b_lost && relay->sent[0] == 0) {
             rc = NGX_STREAM_BAD_GATEWAY;
