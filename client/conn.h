@@ -28,9 +28,8 @@ struct inlets_conn;
 
 /*
  * connected(): TLS is up too, if wanted.  failed(): connecting failed; not
- * called for errors that read() and writev() return.  readable(), writable(): as
- * asked for by inlets_conn_want_write().  In each of them the connection
- * may be closed.
+ * called for errors that read() and writev() return.  writable(): as asked for
+ * by inlets_conn_want_write().  In each of them the connection may be closed.
  */
 struct inlets_conn_handlers {
     void  (*connected)(struct inlets_conn *c);

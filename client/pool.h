@@ -1,7 +1,6 @@
 /*
  * A free list of the blocks that mux sessions and streams ask for most.  It
- * keeps at most a fixed number of them, so that memory taken in a burst is given
- * back.
+ * keeps at most a fixed number of them: memory taken in a burst is given back.
  */
 
 #ifndef INLETS_POOL_H
