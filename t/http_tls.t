@@ -30,7 +30,22 @@ my $locations = <<'END';
         }
 END
 
-$t->edge(tcp_ports => 0, servers => <<"END")->run();
+# HTTP/3 where there is one, and a visitor who speaks it
+
+my ($gtls) = grep { -x } map { "$_/gtlsclient" } split /:/, $ENV{PATH};
+my $http3 = $gtls
+            && Inlets::Test::nginx_features()->{text} =~ /http_v3_module/;
+my $quic = $http3 ? <<"END" : '';
+    server {
+        listen 127.0.0.1:%%PORT_h3%% quic reuseport;
+        http3 on;
+        ssl_certificate $crt;
+        ssl_certificate_key $key;
+        $locations
+    }
+END
+
+$t->edge(tcp_ports => 0, servers => $quic . <<"END")->run();
     server {
         listen 127.0.0.1:%%PORT_h2%%$h2;
         $on
@@ -202,7 +217,24 @@ for my $key ('h2', 'tls') {
     ok($service->ended(), 'the visitor leaves');
 }
 
-# The edge's key log is no one's business.
+SKIP: {
+    skip('no HTTP/3', 4) if !$http3;
+
+    my $port = $t->port('h3');
+    my $pid = spawn('gtlsclient', { stdout => '/dev/null' }, $gtls, '-q',
+        '--exit-on-all-streams-close', '--no-quic-dump', '--no-http-dump',
+        '--download=' . $t->dir(), '127.0.0.1', $port,
+        "https://web.example.com:$port/echo");
+    Inlets::Test::reap($pid, 20);
+
+    # in HTTP/3 the name may be in no header
+
+    my $echo = $t->read_file('echo');
+    like($echo, qr{^GET /echo HTTP/1\.1\r\n}, 'HTTP/3');
+    like($echo, qr/^$_\r$/m, $_)
+        for "Host: web\\.example\\.com:$port", 'X-Forwarded-Proto: https',
+            "X-Forwarded-Port: $port";
+}
 
 unlike($t->log(), qr/\Q$t->{secret}\E/, 'no secret in the log');
 
