@@ -12,6 +12,8 @@
 static ngx_int_t ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
     ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_auth_tokens(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_inlets_settings_t *settings, ngx_array_t **tokens, ngx_pool_t *pool);
 static ngx_int_t ngx_http_inlets_auth_signature(ngx_array_t *secrets,
     ngx_http_inlets_auth_t *auth);
 static ngx_int_t ngx_http_inlets_auth_fail(ngx_str_t *message,
@@ -81,10 +83,16 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
     ngx_pool_t *pool)
 {
-    ngx_str_t   *secret;
-    ngx_uint_t   tokens;
+    ngx_str_t               *secret;
+    ngx_array_t             *tokens;
+    ngx_inlets_settings_t   *settings;
+    ngx_inlets_identity_t   *identity;
 
-    tokens = ilcf->tokens && ilcf->tokens->nelts;
+    settings = ilcf->settings ? ngx_inlets_settings_get(ilcf->settings) : NULL;
+
+    if (ngx_http_inlets_auth_tokens(ilcf, settings, &tokens, pool) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_public)) {
 
@@ -93,7 +101,9 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
                           INLETS_FAIL_CLIENT INLETS_FAIL_PUBLIC_TCP, NULL);
         }
 
-        if (!ilcf->public) {
+        if (!((settings && settings->public_http.enabled != NGX_CONF_UNSET)
+              ? settings->public_http.enabled : ilcf->public))
+        {
             return ngx_http_inlets_auth_fail(message, pool,
                           INLETS_FAIL_CLIENT
                           "public auth is not enabled on this server", NULL);
@@ -117,26 +127,50 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
 
     if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_credentials)) {
 
-        if (!tokens) {
+        if (settings && settings->nclients) {
+
+            identity = ngx_inlets_settings_identity(settings,
+                                                    &auth->client_id);
+
+            if (identity == NULL || identity->disabled) {
+
+                /* as with a wrong secret: no answer tells which ids exist */
+
+                ngx_str_set(message, INLETS_FAIL_SIGNATURE);
+                return NGX_DECLINED;
+            }
+
+            *secrets = ngx_array_create(pool, 1, sizeof(ngx_str_t));
+            if (*secrets == NULL) {
+                return NGX_ERROR;
+            }
+
+            secret = ngx_array_push(*secrets);
+            *secret = identity->secret;
+
+            return NGX_OK;
+        }
+
+        if (tokens->nelts == 0) {
             return ngx_http_inlets_auth_fail(message, pool,
                           INLETS_FAIL_CLIENT INLETS_FAIL_NO_CREDENTIALS, NULL);
         }
 
         /* with no clients configured, the token is the secret of any id */
 
-        *secrets = ilcf->tokens;
+        *secrets = tokens;
 
         return NGX_OK;
     }
 
     if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_token)) {
 
-        if (!tokens) {
+        if (tokens->nelts == 0) {
             return ngx_http_inlets_auth_fail(message, pool,
                           INLETS_FAIL_CLIENT INLETS_FAIL_NO_TOKEN, NULL);
         }
 
-        *secrets = ilcf->tokens;
+        *secrets = tokens;
 
         return NGX_OK;
     }
@@ -144,6 +178,42 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     return ngx_http_inlets_auth_fail(message, pool,
                                      INLETS_FAIL_CLIENT
                                      "unknown authType \"%V\"", &auth->type);
+}
+
+
+/* Of the directives and of the settings file. */
+
+static ngx_int_t
+ngx_http_inlets_auth_tokens(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_inlets_settings_t *settings, ngx_array_t **tokens, ngx_pool_t *pool)
+{
+    ngx_str_t   *token;
+    ngx_uint_t   i;
+
+    *tokens = ngx_array_create(pool, 2, sizeof(ngx_str_t));
+    if (*tokens == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; ilcf->tokens && i < ilcf->tokens->nelts; i++) {
+        token = ngx_array_push(*tokens);
+        if (token == NULL) {
+            return NGX_ERROR;
+        }
+
+        *token = ((ngx_str_t *) ilcf->tokens->elts)[i];
+    }
+
+    if (settings && settings->token.len) {
+        token = ngx_array_push(*tokens);
+        if (token == NULL) {
+            return NGX_ERROR;
+        }
+
+        *token = settings->token;
+    }
+
+    return NGX_OK;
 }
 
 
