@@ -40,14 +40,25 @@ static ngx_uint_t ngx_inlets_registry_dead(ngx_pid_t pid);
 
 static ngx_int_t ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim);
+static ngx_int_t ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old,
+    ngx_inlets_route_node_t **route);
+static ngx_uint_t ngx_inlets_registry_too_many(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old);
 static ngx_inlets_tunnel_node_t *ngx_inlets_registry_resumed(
     ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
 static ngx_int_t ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg,
-    in_port_t *port);
+    ngx_inlets_claim_t *claim, in_port_t *port);
+static ngx_uint_t ngx_inlets_registry_may_port(ngx_inlets_claim_t *claim,
+    in_port_t port);
 static ngx_inlets_tunnel_node_t *ngx_inlets_registry_create_tunnel(
     ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
 static void ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
     ngx_inlets_tunnel_node_t *tunnel, time_t remember);
+static void ngx_inlets_registry_free_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel);
+static void ngx_inlets_registry_forget_last(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route);
 static void ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
     ngx_uint_t n);
 static ngx_inlets_route_node_t *ngx_inlets_registry_create_route(
@@ -55,10 +66,6 @@ static ngx_inlets_route_node_t *ngx_inlets_registry_create_route(
 static void ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route);
 static void ngx_inlets_registry_expire(ngx_inlets_registry_t *reg);
-static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_host(
-    ngx_inlets_registry_t *reg, ngx_str_t *host);
-static ngx_inlets_route_node_t *ngx_inlets_registry_lookup_port(
-    ngx_inlets_registry_t *reg, in_port_t port);
 static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route, ngx_inlets_found_t *found);
 
@@ -264,8 +271,19 @@ ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ngx_rbtree_init(&sh->ports, &sh->ports_sentinel, ngx_rbtree_insert_value);
     ngx_rbtree_init(&sh->tunnels, &sh->tunnels_sentinel,
                     ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&sh->ended, &sh->ended_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&sh->attempts, &sh->attempts_sentinel,
+                    ngx_str_rbtree_insert_value);
+    ngx_queue_init(&sh->attempts_queue);
     ngx_queue_init(&sh->away);
     ngx_queue_init(&sh->workers);
+
+    if (RAND_bytes(sh->key, NGX_INLETS_ZONE_KEY) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
 
     ngx_rbtree_init(&sh->clients, &sh->clients_sentinel,
                     ngx_str_rbtree_insert_value);
@@ -580,7 +598,7 @@ static ngx_int_t
 ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim)
 {
-    in_port_t                  port;
+    ngx_int_t                  rc;
     ngx_uint_t                 created;
     ngx_inlets_route_node_t   *route;
     ngx_inlets_tunnel_node_t  *tunnel, *old;
@@ -593,43 +611,14 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
         return NGX_ERROR;
     }
 
-    port = claim->port;
     old = ngx_inlets_registry_resumed(reg, claim);
 
-    if (claim->type == NGX_INLETS_TCP) {
-
-        if (port == 0 && old) {
-            port = old->port;
-        }
-
-        if (port == 0) {
-            if (ngx_inlets_registry_pick_port(reg, &port) != NGX_OK) {
-                return NGX_DECLINED;
-            }
-
-        } else if (reg->offered == NULL
-                   || !(reg->offered[port / 8] & (1 << (port % 8))))
-        {
-            return NGX_DECLINED;
-        }
-
-        claim->port = port;
-        route = ngx_inlets_registry_lookup_port(reg, port);
-
-    } else {
-
-        if (claim->host.len == 0) {
-            if (old == NULL) {
-                return NGX_DECLINED;
-            }
-
-            claim->host.len = old->route->sn.str.len;
-            ngx_memcpy(claim->host.data, old->route->sn.str.data,
-                       claim->host.len);
-        }
-
-        route = ngx_inlets_registry_lookup_host(reg, &claim->host);
+    rc = ngx_inlets_registry_claim_route(reg, claim, old, &route);
+    if (rc != NGX_OK) {
+        return rc;
     }
+
+    claim->since = old ? old->since : ngx_time();
 
     if (route && route->tunnel && route->tunnel != old
         && ngx_inlets_registry_dead(route->tunnel->pid))
@@ -640,6 +629,10 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
 
     if (route && route->tunnel && route->tunnel != old) {
         return NGX_BUSY;
+    }
+
+    if (ngx_inlets_registry_too_many(reg, claim, old)) {
+        return NGX_ABORT;
     }
 
     created = 0;
@@ -677,7 +670,12 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
 
         route->tunnel->next = tunnel->id;
         route->tunnel->route = NULL;
+        route->tunnel->client->routes--;
     }
+
+    ngx_inlets_registry_forget_last(reg, route);
+
+    tunnel->client->routes++;
 
     route->tunnel = tunnel;
     tunnel->route = route;
@@ -686,10 +684,88 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
 }
 
 
+/* old: the tunnel that is resumed, or the last one of a route that is away. */
+
+static ngx_int_t
+ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old,
+    ngx_inlets_route_node_t **route)
+{
+    in_port_t  port;
+
+    if (claim->type == NGX_INLETS_HTTP) {
+
+        if (claim->host.len == 0) {
+            if (old == NULL) {
+                return NGX_DECLINED;
+            }
+
+            claim->host.len = old->route->sn.str.len;
+            ngx_memcpy(claim->host.data, old->route->sn.str.data,
+                       claim->host.len);
+        }
+
+        *route = ngx_inlets_registry_lookup_host(reg, &claim->host);
+
+        return NGX_OK;
+    }
+
+    port = claim->port;
+
+    if (port == 0 && old && ngx_inlets_registry_may_port(claim, old->port)) {
+        port = old->port;
+    }
+
+    if (port == 0) {
+        if (ngx_inlets_registry_pick_port(reg, claim, &port) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+    } else if (reg->offered == NULL
+               || !(reg->offered[port / 8] & (1 << (port % 8))))
+    {
+        return NGX_DECLINED;
+    }
+
+    claim->port = port;
+    *route = ngx_inlets_registry_lookup_port(reg, port);
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_inlets_registry_too_many(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old)
+{
+    ngx_uint_t                 n;
+    ngx_inlets_client_node_t  *client;
+
+    if (claim->max_tunnels == 0) {
+        return 0;
+    }
+
+    client = ngx_inlets_client_lookup(reg, &claim->client_id);
+
+    if (client == NULL) {
+        return 0;
+    }
+
+    n = client->routes;
+
+    if (old && old->route->tunnel == old && old->client == client) {
+        n--;
+    }
+
+    return n >= claim->max_tunnels;
+}
+
+
 static ngx_inlets_tunnel_node_t *
 ngx_inlets_registry_resumed(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim)
 {
+    ngx_str_t                  id;
     ngx_inlets_tunnel_node_t  *tunnel;
 
     if (claim->resume == NULL) {
@@ -697,6 +773,15 @@ ngx_inlets_registry_resumed(ngx_inlets_registry_t *reg,
     }
 
     tunnel = ngx_inlets_registry_lookup_id(reg, claim->resume);
+
+    if (tunnel == NULL) {
+        id.data = claim->resume->data;
+        id.len = NGX_INLETS_ID_LEN;
+
+        tunnel = (ngx_inlets_tunnel_node_t *)
+                     ngx_str_rbtree_lookup(&reg->sh->ended, &id,
+                                           ngx_murmur_hash2(id.data, id.len));
+    }
 
     if (tunnel == NULL
         || tunnel->route == NULL
@@ -716,7 +801,8 @@ ngx_inlets_registry_resumed(ngx_inlets_registry_t *reg,
 /* A port that is away is taken only when no other is left. */
 
 static ngx_int_t
-ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg, in_port_t *port)
+ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg,
+    ngx_inlets_claim_t *claim, in_port_t *port)
 {
     in_port_t                *ports, away;
     ngx_uint_t                i, n, next;
@@ -728,6 +814,10 @@ ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg, in_port_t *port)
 
     for (i = 0; i < n; i++) {
         next = (reg->sh->next + i) % n;
+
+        if (!ngx_inlets_registry_may_port(claim, ports[next])) {
+            continue;
+        }
 
         route = ngx_inlets_registry_lookup_port(reg, ports[next]);
 
@@ -749,6 +839,28 @@ ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg, in_port_t *port)
     *port = away;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_inlets_registry_may_port(ngx_inlets_claim_t *claim, in_port_t port)
+{
+    ngx_uint_t           i;
+    ngx_inlets_ports_t  *ports;
+
+    if (claim->ports == NULL) {
+        return 1;
+    }
+
+    ports = claim->ports->elts;
+
+    for (i = 0; i < claim->ports->nelts; i++) {
+        if (port >= ports[i].first && port <= ports[i].last) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -786,7 +898,24 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
         return NULL;
     }
 
+    if (claim->rules && claim->rules->tag) {
+        len = ngx_inlets_rules_size(claim->rules);
+
+        tunnel->rules = ngx_inlets_registry_alloc(reg, len);
+        if (tunnel->rules == NULL) {
+            ngx_slab_free_locked(reg->shpool, tunnel);
+            ngx_inlets_client_release(reg, client);
+            return NULL;
+        }
+
+        ngx_memcpy(tunnel->rules, claim->rules, len);
+        reg->sh->nrules++;
+    }
+
     tunnel->client = client;
+    tunnel->since = claim->since;
+    tunnel->auth = claim->auth;
+    tunnel->max_streams = claim->max_streams;
     ngx_inlets_row_init(&tunnel->row);
 
     tunnel->id = claim->id;
@@ -799,10 +928,10 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     tunnel->type = claim->type;
     tunnel->port = claim->port;
     tunnel->max_links = ngx_min(claim->max_links, NGX_INLETS_MAX_LINKS);
-    tunnel->client_id_len = len;
+    tunnel->client_id_len = client_id.len;
     tunnel->identity_len = claim->identity.len;
 
-    p = ngx_cpymem(tunnel->data, claim->client_id.data, len);
+    p = ngx_cpymem(tunnel->data, client_id.data, client_id.len);
     ngx_memcpy(p, claim->identity.data, claim->identity.len);
 
     ngx_rbtree_insert(&reg->sh->tunnels, &tunnel->sn.node);
@@ -829,21 +958,63 @@ ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
         }
     }
 
-    if (route && remember == 0) {
-        ngx_inlets_registry_delete_route(reg, route);
+    ngx_inlets_row_end(&tunnel->row);
 
-    } else if (route) {
-        route->tunnel = NULL;
-        route->expires = ngx_time() + remember;
-        ngx_queue_insert_head(&reg->sh->away, &route->queue);
+    if (route) {
+        tunnel->client->routes--;
     }
 
-    ngx_inlets_row_end(&tunnel->row);
     ngx_inlets_client_release(reg, tunnel->client);
+    tunnel->client = NULL;
 
     ngx_rbtree_delete(&reg->sh->tunnels, &tunnel->sn.node);
-    ngx_slab_free_locked(reg->shpool, tunnel);
     reg->sh->ntunnels--;
+
+    if (route && remember) {
+
+        /* to be resumed, and its rules stay in force */
+
+        tunnel->nplaces = 0;
+        tunnel->nlinks = 0;
+        ngx_rbtree_insert(&reg->sh->ended, &tunnel->sn.node);
+
+        route->tunnel = NULL;
+        route->last = tunnel;
+        route->expires = ngx_time() + remember;
+        ngx_queue_insert_head(&reg->sh->away, &route->queue);
+        return;
+    }
+
+    if (route) {
+        ngx_inlets_registry_delete_route(reg, route);
+    }
+
+    ngx_inlets_registry_free_tunnel(reg, tunnel);
+}
+
+
+static void
+ngx_inlets_registry_free_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel)
+{
+    if (tunnel->rules) {
+        ngx_slab_free_locked(reg->shpool, tunnel->rules);
+        reg->sh->nrules--;
+    }
+
+    ngx_slab_free_locked(reg->shpool, tunnel);
+}
+
+
+static void
+ngx_inlets_registry_forget_last(ngx_inlets_registry_t *reg,
+    ngx_inlets_route_node_t *route)
+{
+    if (route->last) {
+        ngx_rbtree_delete(&reg->sh->ended, &route->last->sn.node);
+        ngx_inlets_registry_free_tunnel(reg, route->last);
+        route->last = NULL;
+    }
 }
 
 
@@ -901,6 +1072,8 @@ static void
 ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route)
 {
+    ngx_inlets_registry_forget_last(reg, route);
+
     ngx_rbtree_delete((route->type == NGX_INLETS_HTTP) ? &reg->sh->hosts
                                                        : &reg->sh->ports,
                       &route->sn.node);
@@ -981,6 +1154,24 @@ ngx_inlets_registry_end(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 
     if (tunnel) {
         ngx_inlets_registry_delete_tunnel(reg, tunnel, remember);
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+void
+ngx_inlets_registry_set_max_streams(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_uint_t max_streams)
+{
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+
+    if (tunnel) {
+        tunnel->max_streams = max_streams;
     }
 
     ngx_shmtx_unlock(&reg->shpool->mutex);
@@ -1131,7 +1322,7 @@ ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 }
 
 
-static ngx_inlets_route_node_t *
+ngx_inlets_route_node_t *
 ngx_inlets_registry_lookup_host(ngx_inlets_registry_t *reg, ngx_str_t *host)
 {
     uint32_t  hash;
@@ -1143,7 +1334,7 @@ ngx_inlets_registry_lookup_host(ngx_inlets_registry_t *reg, ngx_str_t *host)
 }
 
 
-static ngx_inlets_route_node_t *
+ngx_inlets_route_node_t *
 ngx_inlets_registry_lookup_port(ngx_inlets_registry_t *reg, in_port_t port)
 {
     ngx_rbtree_node_t  *node, *sentinel;
@@ -1195,6 +1386,9 @@ ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
             return NGX_DECLINED;
         }
 
+        found->rules = (route->last && route->last->rules)
+                       ? route->last->rules->tag : 0;
+
         ngx_inlets_meter_get(reg, NULL, &found->meter);
 
         return NGX_AGAIN;
@@ -1217,6 +1411,9 @@ ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     found->type = tunnel->type;
     found->port = tunnel->port;
     found->replaced = (tunnel->route == NULL);
+    found->auth = tunnel->auth;
+    found->max_streams = tunnel->max_streams;
+    found->rules = tunnel->rules ? tunnel->rules->tag : 0;
 
     found->client_id_len = tunnel->client_id_len;
     ngx_memcpy(found->client_id, tunnel->data, tunnel->client_id_len);

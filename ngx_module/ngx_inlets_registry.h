@@ -14,6 +14,7 @@
 
 
 #include "ngx_inlets_meter.h"
+#include "ngx_inlets_rules.h"
 
 
 #define NGX_INLETS_WORKER_KEY  16
@@ -23,6 +24,15 @@ typedef enum {
     NGX_INLETS_HTTP = 1,
     NGX_INLETS_TCP
 } ngx_inlets_type_e;
+
+
+/* Who a client is. */
+
+typedef enum {
+    NGX_INLETS_AUTH_TOKEN = 1,
+    NGX_INLETS_AUTH_CREDENTIALS,
+    NGX_INLETS_AUTH_PUBLIC
+} ngx_inlets_auth_e;
 
 
 typedef struct {
@@ -39,6 +49,10 @@ typedef struct {
     ngx_inlets_type_e         type;
     in_port_t                 port;         /* TCP, host byte order */
     ngx_uint_t                replaced;     /* another has its route now */
+    ngx_inlets_auth_e         auth;
+    ngx_uint_t                max_streams;  /* of its identity, 0: no limit */
+    uint64_t                  rules;        /* their tag, 0: none; also set
+                                               with NGX_AGAIN */
     size_t                    client_id_len;
     u_char                    client_id[NGX_INLETS_CLIENT_ID];
     ngx_uint_t                nplaces;
@@ -94,7 +108,15 @@ typedef struct {
                                                may resume; at most 80 bytes */
     ngx_inlets_id_t          *resume;       /* NULL, or the id of the session
                                                this one continues */
+    ngx_inlets_auth_e         auth;
     ngx_uint_t                max_links;    /* at most NGX_INLETS_MAX_LINKS */
+    ngx_uint_t                max_tunnels;  /* of this client id, 0: any */
+    ngx_uint_t                max_streams;  /* of this client id, 0: any */
+    ngx_array_t              *ports;        /* of ngx_inlets_ports_t: of which
+                                               port 0 picks; NULL: of all */
+    ngx_inlets_rules_t       *rules;        /* or NULL */
+    time_t                    since;        /* set: when the first session
+                                               began that this one continues */
 } ngx_inlets_claim_t;
 
 
@@ -129,10 +151,11 @@ void ngx_inlets_registry_reap(ngx_pid_t pid);
 /*
  * claim(): NGX_OK, claim->port is set for TCP; NGX_BUSY: name or port is held
  * by another; NGX_DECLINED: the port is not one of this edge, or (port 0) none
- * is free, or (empty host) nothing is resumed; NGX_ERROR: the zone is full, an
- * ALERT was logged.  A resume that matches id and identity takes the route
- * over, the older tunnel keeps its links until it ends.  A resume that matches
- * nothing is an ordinary claim.
+ * is free, or (empty host) nothing is resumed; NGX_ABORT: the client has
+ * max_tunnels; NGX_ERROR: the zone is full, an ALERT was logged.  A resume that
+ * matches id and identity takes the route over, the older tunnel keeps its
+ * links until it ends; or the route that is away since that tunnel ended.  A
+ * resume that matches nothing is an ordinary claim.
  *
  * end(): the tunnel is over.  Its route, if still its own, is free at once, and
  * remembered as away for "remember" seconds (0: forgotten at once).
@@ -141,6 +164,10 @@ ngx_int_t ngx_inlets_registry_claim(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim, ngx_log_t *log);
 void ngx_inlets_registry_end(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
     time_t remember);
+
+/* Changed settings: what the identity of a tunnel may take from now on. */
+void ngx_inlets_registry_set_max_streams(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_uint_t max_streams);
 
 /*
  * A link of this worker.  NGX_OK; NGX_DECLINED: no such tunnel; NGX_BUSY: it

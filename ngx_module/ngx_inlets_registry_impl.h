@@ -10,6 +10,9 @@
 #include "ngx_inlets_registry.h"
 
 
+#define NGX_INLETS_ZONE_KEY  32
+
+
 typedef struct {
     ngx_queue_t                  queue;
     ngx_pid_t                    pid;
@@ -45,6 +48,7 @@ typedef struct {
     ngx_inlets_row_t             row;
     ngx_inlets_bucket_t          buckets[2];
     ngx_uint_t                   tunnels;
+    ngx_uint_t                   routes;      /* tunnels not taken over */
     time_t                       used;
     ngx_uint_t                   passing;     /* an id of one session */
     u_char                       data[NGX_INLETS_CLIENT_ID];
@@ -68,6 +72,8 @@ typedef struct {
     ngx_inlets_client_node_t    *client;
     ngx_inlets_row_t             row;
     ngx_inlets_id_t              next;        /* without a route: by whom */
+    ngx_inlets_rules_t          *rules;       /* or NULL */
+    time_t                       since;       /* of the first one resumed */
 
     int32_t                      pid;         /* of the monitor's worker */
     int32_t                      slot;
@@ -79,6 +85,8 @@ typedef struct {
     uint16_t                     nplaces;
     uint16_t                     client_id_len;
     uint16_t                     identity_len;
+    uint16_t                     auth;
+    uint32_t                     max_streams;
     ngx_inlets_place_node_t      places[NGX_INLETS_MAX_LINKS];
     u_char                       data[1];     /* client id, identity */
 } ngx_inlets_tunnel_node_t;
@@ -88,6 +96,7 @@ struct ngx_inlets_route_node_s {
     ngx_str_node_t               sn;          /* by host, or sn.node by port */
     ngx_queue_t                  queue;       /* in "away" without a tunnel */
     ngx_inlets_tunnel_node_t    *tunnel;      /* NULL: away */
+    ngx_inlets_tunnel_node_t    *last;        /* away: what there was */
     time_t                       expires;
     ngx_uint_t                   type;
     u_char                       data[1];     /* host */
@@ -101,9 +110,19 @@ typedef struct {
     ngx_rbtree_node_t            ports_sentinel;
     ngx_rbtree_t                 tunnels;
     ngx_rbtree_node_t            tunnels_sentinel;
+    ngx_rbtree_t                 ended;       /* tunnels of routes away */
+    ngx_rbtree_node_t            ended_sentinel;
     ngx_queue_t                  away;        /* the latest first */
     ngx_queue_t                  workers;
     ngx_uint_t                   next;        /* where to look for a port */
+
+    ngx_uint_t                   nrules;      /* tunnels that have some */
+    u_char                       key[NGX_INLETS_ZONE_KEY];
+
+    ngx_rbtree_t                 attempts;
+    ngx_rbtree_node_t            attempts_sentinel;
+    ngx_queue_t                  attempts_queue;    /* the latest first */
+    ngx_uint_t                   nattempts;
 
     ngx_rbtree_t                 clients;
     ngx_rbtree_node_t            clients_sentinel;
@@ -143,6 +162,10 @@ ngx_inlets_tunnel_node_t *ngx_inlets_registry_lookup_id(
     ngx_inlets_registry_t *reg, ngx_inlets_id_t *id);
 void ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     ngx_inlets_found_t *found);
+ngx_inlets_route_node_t *ngx_inlets_registry_lookup_host(
+    ngx_inlets_registry_t *reg, ngx_str_t *host);
+ngx_inlets_route_node_t *ngx_inlets_registry_lookup_port(
+    ngx_inlets_registry_t *reg, in_port_t port);
 void *ngx_inlets_registry_alloc(ngx_inlets_registry_t *reg, size_t size);
 
 /*
