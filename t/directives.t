@@ -441,8 +441,8 @@ GET /
         inlets_connect edge;
     }
 --- must_die
---- error_log
-no client could log in at "inlets_connect": add "inlets_token", or "inlets_public on" for tunnels without credentials
+--- error_log eval
+qr/no client could log in at "inlets_connect": add "inlets_token".*, or "inlets_public on" for tunnels without credentials/
 
 
 
@@ -947,7 +947,7 @@ http -s demo
     }
 --- request
 GET /plain
---- response_body_like: ^127\.0\.0\.1:\d+ close HTTP/1\.0$
+--- response_body_like: ^127\.0\.0\.1:\d+ (?:close HTTP/1\.0| HTTP/1\.1)$
 
 
 
