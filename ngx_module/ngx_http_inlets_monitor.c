@@ -23,6 +23,7 @@ ngx_http_inlets_monitor_create(ngx_http_request_t *r,
     ngx_str_t                    url;
     ngx_connection_t            *c;
     ngx_http_inlets_monitor_t   *monitor;
+    ngx_inlets_settings_t       *settings;
     ngx_http_inlets_loc_conf_t  *ilcf;
 
     c = r->connection;
@@ -70,6 +71,19 @@ ngx_http_inlets_monitor_create(ngx_http_request_t *r,
 #if (NGX_HTTP_SSL)
     monitor->secure = (c->ssl != NULL);
 #endif
+
+    if (ilcf->settings) {
+        settings = ngx_inlets_settings_get(ilcf->settings);
+
+        if (settings->secure != NGX_CONF_UNSET
+            && (ngx_uint_t) settings->secure != monitor->secure)
+        {
+            /* another port, in front of this one, has or ends TLS */
+
+            monitor->secure = settings->secure;
+            monitor->port = 0;
+        }
+    }
 
     return monitor;
 }

@@ -25,6 +25,9 @@ static ngx_int_t ngx_http_inlets_register_keep(
 
 static void ngx_http_inlets_register_accept(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login);
+static void ngx_http_inlets_register_notification(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
+    cJSON *config);
 static cJSON *ngx_http_inlets_register_config(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login);
 static ngx_uint_t ngx_http_inlets_register_links(
@@ -380,6 +383,7 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     config = cJSON_CreateObject();
 
     cJSON_AddStringToObject(config, "version", INLETS_PROTOCOL_V2);
+    ngx_http_inlets_register_notification(monitor, login, config);
     negotiated = cJSON_AddObjectToObject(config, "negotiatedCapabilities");
 
     cJSON_AddNumberToObject(negotiated, "flags", INLETS_CAP_MUX);
@@ -394,6 +398,38 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     cJSON_AddNumberToObject(mux, "window", (double) (int64_t) window);
 
     return config;
+}
+
+
+/* Of the client's entry in the settings file, for its own use. */
+
+static void
+ngx_http_inlets_register_notification(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, cJSON *config)
+{
+    cJSON                  *json;
+    ngx_inlets_settings_t  *settings;
+    ngx_inlets_identity_t  *identity;
+
+    if (monitor->conf->settings == NULL
+        || ngx_strcmp(login->auth.type.data, INLETS_AUTH_CREDENTIALS) != 0)
+    {
+        return;
+    }
+
+    settings = ngx_inlets_settings_get(monitor->conf->settings);
+    identity = ngx_inlets_settings_identity(settings, &login->auth.client_id);
+
+    if (identity == NULL || identity->config.len == 0) {
+        return;
+    }
+
+    json = cJSON_Parse((char *) identity->config.data);
+
+    cJSON_AddItemToObject(config, "notification",
+                          cJSON_DetachItemFromObjectCaseSensitive(json,
+                                                        "notification"));
+    cJSON_Delete(json);
 }
 
 

@@ -135,8 +135,8 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .type = INLETS_CONFIG_JSON,
       .id = NGX_INLETS_KEY_CLIENT_CONFIG,
       .since = "0.1.0",
-      .meaning = "Sent to the client as it is, at most 64 KiB of JSON. Don't "
-                 "put secrets there." },
+      .meaning = "`notification` in it is sent to the client at its log-in; "
+                 "the rest is not used. At most 64 KiB of JSON." },
 
     { .path = "clients[].bandwidthLimit",
       .type = INLETS_CONFIG_MAP,
