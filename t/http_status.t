@@ -203,6 +203,8 @@ ok($half->ended(), 'the end for who has half of it');
 cmp_ok(time() - $begin, '<', 5 * $Inlets::Test::SLOW, 'and soon');
 
 note('503: the client is away');
+ok((wait_for { get('gone', '/')->{status} == 503 } 10, 'the end'),
+   'the edge has seen its end');
 page('gone', '/', 503);
 is(get('gone', '/')->{headers}{'retry-after'}, 5, 'Retry-After');
 own('gone', '/', 503, 'own 503');
@@ -236,7 +238,8 @@ is(get('gone', '/')->{status}, 200, 'and then as ever');
 
 note('the client ends well');
 $client->stop();
-is(get('gone', '/')->{status}, 503, '503 all the same');
+ok((wait_for { get('gone', '/')->{status} == 503 } 10, 'the end'),
+   '503 all the same');
 is(get('gone', '/', port => $t->port('short'))->{status}, 504,
    'proxy_connect_timeout bounds the wait too');
 
