@@ -15,7 +15,7 @@ plan skip_all => 'valgrind is missing' if !-x '/usr/bin/valgrind';
 plan skip_all => 'this is a run with sanitizers'
     if $Inlets::Test::BUILD =~ m{/asan/?$};
 
-my @files = grep { -e } map { "t/$_.t" } qw(http http_basic tcp client_cli);
+my @files = grep { -e } map { "t/$_.t" } qw(http tcp);
 
 plan skip_all => 'no test of the main paths' if !@files;
 

@@ -577,9 +577,9 @@ sub reload {
 
 sub wait_old {
     my ($self, $timeout) = @_;
-    my %old = map { $_ => 1 } @{$self->{old} || []};
 
-    return wait_for { !grep { $old{$_} } $self->workers(1) }
+    # gone for good: the master has collected them
+    return wait_for { !grep { -d "/proc/$_" } @{$self->{old} || []} }
         $timeout || 20, 'old workers to exit';
 }
 
