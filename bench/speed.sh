@@ -4,6 +4,17 @@
 host=$name.$token_domain
 
 
+# in_turn RUN: the variants, each run beginning with another one.
+
+in_turn() {
+    local list=($VARIANTS) i
+
+    for i in "${!list[@]}"; do
+        echo "${list[(i + $1) % ${#list[@]}]}"
+    done
+}
+
+
 # The processes whose time counts: the first hop's, the second's.
 
 hops_of() {
@@ -109,11 +120,11 @@ measure_http() {
     for ((run = 1; run <= RUNS; run++)); do
         say "http, run $run of $RUNS"
 
-        for variant in $VARIANTS; do
+        for variant in $(in_turn $run); do
             http_run "$variant" /1 'HTTP, 1 byte'
         done
 
-        for variant in $VARIANTS; do
+        for variant in $(in_turn $run); do
             http_run "$variant" /16k 'HTTP, 16 KiB'
         done
     done
@@ -153,7 +164,7 @@ measure_tcp() {
             for way in down up; do
                 text="TCP $way, $count stream$([ $count = 1 ] || echo s)"
 
-                for variant in $VARIANTS; do
+                for variant in $(in_turn $run); do
                     tcp_run "$variant" $way $count "$text"
                 done
             done
@@ -188,7 +199,7 @@ measure_latency() {
     ! wanted ours || start_http_client
 
     for ((run = 1; run <= RUNS; run++)); do
-        for variant in origin $VARIANTS; do
+        for variant in origin $(in_turn $run); do
             latency_run "$variant"
         done
     done
