@@ -4,6 +4,7 @@
  *   ngx_http_inlets_module.c   directives and variables
  *   ngx_http_inlets_proxy.c    inlets_tunnel: proxy_pass and its defaults
  *   ngx_http_inlets_peer.c     the upstream peer: streams for proxy_pass
+ *   ngx_http_inlets_access.c   the client's rules for visitors
  *   ngx_http_inlets_page.c     what a visitor sees instead of an answer
  *   ngx_http_inlets_connect.c  WebSocket upgrades: from a request to a monitor
  *                              or link, whose connection outlives it
@@ -11,6 +12,8 @@
  *   ngx_http_inlets_monitor.c  the events on a monitor, registration
  *   ngx_http_inlets_link.c     the data connections of a tunnel
  *   ngx_http_inlets_auth.c     who a client is
+ *   ngx_http_inlets_status.c   counters as JSON and for Prometheus
+ *   ngx_http_inlets_limits.c   limits of the settings, for the meters
  */
 
 #ifndef _NGX_HTTP_INLETS_H_INCLUDED_
@@ -30,6 +33,7 @@ typedef struct ngx_http_inlets_loc_conf_s  ngx_http_inlets_loc_conf_t;
 struct ngx_http_inlets_loc_conf_s {
     ngx_inlets_registry_t       *tunnel;      /* inlets_tunnel */
     ngx_inlets_registry_t       *connect;     /* inlets_connect */
+    ngx_inlets_registry_t       *status;      /* inlets_status */
 
     ngx_msec_t                   wait;        /* inlets_wait */
 
@@ -73,6 +77,20 @@ ngx_int_t ngx_http_inlets_connect_handler(ngx_http_request_t *r);
 
 typedef struct ngx_http_inlets_monitor_s  ngx_http_inlets_monitor_t;
 
+/* Content handler of inlets_status; a counter of the request's tunnel. */
+ngx_int_t ngx_http_inlets_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_inlets_counter_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+/*
+ * Limits: of each zone by the settings of its inlets_connect.  add(): for every
+ * location with one; list is the main configuration's, NULL at first.
+ * init_worker(): sets them, now and at each change.
+ */
+char *ngx_http_inlets_limits_add(ngx_conf_t *cf, ngx_array_t **list,
+    ngx_http_inlets_loc_conf_t *ilcf);
+ngx_int_t ngx_http_inlets_limits_init_worker(ngx_array_t *list);
+
 /* auth: a claim about who the client is, from the "authenticate" event. */
 
 typedef struct {
@@ -103,6 +121,23 @@ char *ngx_http_inlets_proxy_pass(ngx_conf_t *cf, ngx_inlets_registry_t *reg,
 char *ngx_http_inlets_proxy_cache_key(ngx_conf_t *cf);
 char *ngx_http_inlets_proxy_defaults(ngx_conf_t *cf,
     ngx_http_inlets_loc_conf_t *ilcf);
+
+/*
+ * Rules for visitors.  permit(): tag is that of the rules in force when a
+ * stream is attached; NGX_ABORT: not by them.  consumed(): the Authorization
+ * header was for the edge, not for the local service.
+ */
+ngx_int_t ngx_http_inlets_access_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_inlets_access_permit(ngx_http_request_t *r,
+    ngx_inlets_registry_t *reg, uint64_t tag);
+ngx_uint_t ngx_http_inlets_access_consumed(ngx_http_request_t *r);
+
+/*
+ * The host by which nginx chose the server{}, normalized, in buf of
+ * NGX_INLETS_MAX_HOST + 1 bytes; NGX_DECLINED: it is none.
+ */
+ngx_int_t ngx_http_inlets_request_host(ngx_http_request_t *r, u_char *buf,
+    ngx_str_t *host);
 
 /* The page for a status: its text, and its type for this visitor. */
 ngx_int_t ngx_http_inlets_page(ngx_http_request_t *r, ngx_uint_t status,

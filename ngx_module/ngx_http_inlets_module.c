@@ -11,6 +11,7 @@
 
 typedef struct {
     ngx_flag_t                   used;        /* some location has a tunnel */
+    ngx_array_t                 *limits;      /* of zones with settings */
 } ngx_http_inlets_main_conf_t;
 
 
@@ -27,6 +28,8 @@ static ngx_int_t ngx_http_inlets_cache_host_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_inlets_connection_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_inlets_authorization_variable(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_inlets_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, u_char *data, size_t len);
 
@@ -52,6 +55,8 @@ static char *ngx_http_inlets_add_token(ngx_conf_t *cf,
 static char *ngx_http_inlets_connect(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_tunnel(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_inlets_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_conflict(ngx_conf_t *cf,
     ngx_http_inlets_loc_conf_t *ilcf);
@@ -142,6 +147,13 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
     { ngx_string("inlets_tunnel"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_HTTP_LMT_CONF|NGX_CONF_TAKE1,
       ngx_http_inlets_tunnel,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("inlets_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_inlets_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -270,6 +282,31 @@ static ngx_http_variable_t  ngx_http_inlets_vars[] = {
 
     { ngx_string("inlets_connection"), NULL,
       ngx_http_inlets_connection_variable, 0, 0, 0 },
+
+    { ngx_string("inlets_tunnel_bytes_up"), NULL,
+      ngx_http_inlets_counter_variable, offsetof(ngx_inlets_counters_t, up),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_bytes_down"), NULL,
+      ngx_http_inlets_counter_variable, offsetof(ngx_inlets_counters_t, down),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_requests"), NULL,
+      ngx_http_inlets_counter_variable,
+      offsetof(ngx_inlets_counters_t, requests), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_streams"), NULL,
+      ngx_http_inlets_counter_variable,
+      offsetof(ngx_inlets_counters_t, streams_now), NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    { ngx_string("inlets_tunnel_errors"), NULL,
+      ngx_http_inlets_counter_variable,
+      offsetof(ngx_inlets_counters_t, errors), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_authorization"), NULL,
+      ngx_http_inlets_authorization_variable, 0, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
 
       ngx_http_null_variable
 };
@@ -441,6 +478,22 @@ ngx_http_inlets_connection_variable(ngx_http_request_t *r,
 
 
 static ngx_int_t
+ngx_http_inlets_authorization_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || ngx_http_inlets_access_consumed(r)) {
+        return ngx_http_inlets_variable(r, v, (u_char *) "", 0);
+    }
+
+    return ngx_http_inlets_variable(r, v, h->value.data, h->value.len);
+}
+
+
+static ngx_int_t
 ngx_http_inlets_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     u_char *data, size_t len)
 {
@@ -461,6 +514,7 @@ ngx_http_inlets_create_main_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->used = 0;
+     *     conf->limits = NULL;
      */
 
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_inlets_main_conf_t));
@@ -491,6 +545,7 @@ ngx_http_inlets_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->tunnel = NULL;
      *     conf->connect = NULL;
+     *     conf->status = NULL;
      *     conf->domain = { 0, NULL };
      *     conf->parent = NULL;
      *     conf->proxy = NULL;
@@ -522,7 +577,8 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_inlets_loc_conf_t *prev = parent;
     ngx_http_inlets_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_inlets_main_conf_t  *imcf;
 
     ngx_conf_merge_msec_value(conf->wait, prev->wait, 5000);
     ngx_conf_merge_str_value(conf->domain, prev->domain, "");
@@ -553,6 +609,14 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->connect && ngx_http_inlets_settings(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    imcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_inlets_module);
+
+    if (conf->connect
+        && ngx_http_inlets_limits_add(cf, &imcf->limits, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -885,6 +949,38 @@ ngx_http_inlets_tunnel(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_http_inlets_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_inlets_loc_conf_t *ilcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (ilcf->status) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ilcf->status = ngx_inlets_registry_add(cf, &value[1], 0);
+    if (ilcf->status == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return ngx_http_inlets_conflict(cf, ilcf);
+    }
+
+    clcf->handler = ngx_http_inlets_status_handler;
+    ilcf->handler = clcf->handler;
+
+    return NGX_CONF_OK;
+}
+
+
 /* A location has one content handler: the last directive would win unseen. */
 
 static char *
@@ -893,7 +989,8 @@ ngx_http_inlets_conflict(ngx_conf_t *cf, ngx_http_inlets_loc_conf_t *ilcf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"%s\" and another directive that answers requests "
                        "can't be in one location, give each its own",
-                       ilcf->tunnel ? "inlets_tunnel" : "inlets_connect");
+                       ilcf->tunnel ? "inlets_tunnel"
+                       : ilcf->connect ? "inlets_connect" : "inlets_status");
 
     return NGX_CONF_ERROR;
 }
@@ -932,6 +1029,10 @@ ngx_http_inlets_check_window(ngx_conf_t *cf, void *post, void *data)
 static ngx_int_t
 ngx_http_inlets_init(ngx_conf_t *cf)
 {
+    if (ngx_http_inlets_access_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_inlets_registry_check(cf->cycle);
 }
 
@@ -939,7 +1040,8 @@ ngx_http_inlets_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_inlets_init_process(ngx_cycle_t *cycle)
 {
-    ngx_int_t  rc;
+    ngx_int_t                     rc;
+    ngx_http_inlets_main_conf_t  *imcf;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -956,6 +1058,12 @@ ngx_http_inlets_init_process(ngx_cycle_t *cycle)
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    imcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_inlets_module);
+
+    if (imcf && ngx_http_inlets_limits_init_worker(imcf->limits) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_inlets_trunk_init_worker(cycle);

@@ -66,6 +66,12 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
         return;
     }
 
+    if (monitor->conf->settings) {
+        claim.limit = ngx_inlets_settings_limit(
+                          ngx_inlets_settings_get(monitor->conf->settings),
+                          &claim.client_id);
+    }
+
     claim.host.data = ngx_pnalloc(pool, NGX_INLETS_MAX_HOST + 1);
     if (claim.host.data == NULL) {
         ngx_http_inlets_ws_close(&monitor->ws, "no memory");

@@ -749,7 +749,7 @@ ngx_inlets_meter_clock(void)
 }
 
 
-static void
+void
 ngx_inlets_meter_set(ngx_inlets_bucket_t *buckets, ngx_inlets_limit_t *limit)
 {
     ngx_inlets_bucket_set(&buckets[NGX_INLETS_UP], limit->upload);

@@ -36,7 +36,7 @@ typedef struct {
     uint64_t                  requests;     /* HTTP */
     uint64_t                  streams;      /* all there have been */
     uint64_t                  errors;
-    ngx_uint_t                streams_now;
+    uint64_t                  streams_now;
     time_t                    since;
 } ngx_inlets_counters_t;
 

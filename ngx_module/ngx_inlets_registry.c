@@ -136,6 +136,13 @@ ngx_inlets_registry_add(ngx_conf_t *cf, ngx_str_t *name, size_t size)
 }
 
 
+ngx_str_t *
+ngx_inlets_registry_name(ngx_inlets_registry_t *reg)
+{
+    return &reg->shm_zone->shm.name;
+}
+
+
 ngx_int_t
 ngx_inlets_registry_add_port(ngx_conf_t *cf, ngx_inlets_registry_t *reg,
     in_port_t port)
@@ -912,6 +919,8 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
         reg->sh->nrules++;
     }
 
+    ngx_inlets_meter_set(client->buckets, &claim->limit);
+
     tunnel->client = client;
     tunnel->since = claim->since;
     tunnel->auth = claim->auth;
@@ -1185,6 +1194,7 @@ ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
     ngx_uint_t                 i;
     ngx_inlets_place_node_t   *place;
     ngx_inlets_tunnel_node_t  *tunnel;
+    ngx_inlets_worker_node_t  *worker;
 
     ngx_shmtx_lock(&reg->shpool->mutex);
 
@@ -1219,6 +1229,9 @@ ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
     place->links++;
     tunnel->nlinks++;
 
+    worker = ngx_inlets_registry_worker(reg, ngx_pid);
+    worker->links++;
+
     rc = NGX_OK;
 
 done:
@@ -1235,8 +1248,15 @@ ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
 {
     ngx_uint_t                 i;
     ngx_inlets_tunnel_node_t  *tunnel;
+    ngx_inlets_worker_node_t  *worker;
 
     ngx_shmtx_lock(&reg->shpool->mutex);
+
+    worker = ngx_inlets_registry_worker(reg, ngx_pid);
+
+    if (worker && worker->links) {
+        worker->links--;
+    }
 
     tunnel = ngx_inlets_registry_lookup_id(reg, id);
 

@@ -110,6 +110,7 @@ typedef struct {
                                                this one continues */
     ngx_inlets_auth_e         auth;
     ngx_uint_t                max_links;    /* at most NGX_INLETS_MAX_LINKS */
+    ngx_inlets_limit_t        limit;        /* of this client id */
     ngx_uint_t                max_tunnels;  /* of this client id, 0: any */
     ngx_uint_t                max_streams;  /* of this client id, 0: any */
     ngx_array_t              *ports;        /* of ngx_inlets_ports_t: of which
@@ -128,6 +129,7 @@ typedef struct {
  */
 ngx_inlets_registry_t *ngx_inlets_registry_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size);
+ngx_str_t *ngx_inlets_registry_name(ngx_inlets_registry_t *reg);
 ngx_int_t ngx_inlets_registry_add_port(ngx_conf_t *cf,
     ngx_inlets_registry_t *reg, in_port_t port);
 

@@ -18,6 +18,7 @@ typedef struct {
     ngx_pid_t                    pid;
     ngx_int_t                    slot;
     u_char                       key[NGX_INLETS_WORKER_KEY];
+    ngx_uint_t                   links;
     ngx_queue_t                  shares;
     ngx_queue_t                  ended;       /* shares without a row */
 } ngx_inlets_worker_node_t;
@@ -190,6 +191,9 @@ void ngx_inlets_meter_get(ngx_inlets_registry_t *reg,
     ngx_inlets_tunnel_node_t *tunnel, ngx_inlets_meter_t *meter);
 void ngx_inlets_meter_purge(ngx_inlets_registry_t *reg,
     ngx_inlets_worker_node_t *worker);
+
+void ngx_inlets_meter_set(ngx_inlets_bucket_t *buckets,
+    ngx_inlets_limit_t *limit);
 
 /* Unlocked: this worker exits, nothing is counted from now on. */
 void ngx_inlets_meter_exit(void);

@@ -396,6 +396,7 @@ ngx_inlets_worker_row(ngx_inlets_registry_t *reg,
     ngx_memzero(row, sizeof(ngx_inlets_worker_row_t));
 
     row->pid = worker->pid;
+    row->links = worker->links;
 
     for (q = ngx_queue_head(&reg->sh->row.shares);
          q != ngx_queue_sentinel(&reg->sh->row.shares);
