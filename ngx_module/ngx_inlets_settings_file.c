@@ -48,7 +48,7 @@ ngx_inlets_settings_read(ngx_inlets_settings_load_t *load, ngx_str_t *path,
     }
 
     if (!ngx_is_file(&before)) {
-        what = "is not a file";
+        what = "is not a regular file";
         goto declined;
     }
 
