@@ -14,9 +14,11 @@
 
 #define INLETS_NOTICE_TITLE      150    /* bytes, longer ones are cut */
 #define INLETS_NOTICE_CONTENT    2800
-#define INLETS_NOTICE_SIZE       24576  /* enough for every payload */
+#define INLETS_NOTICE_SIZE       32768  /* enough for every payload */
 
+#define INLETS_NOTICE_SECRET     1024   /* longest secret */
 #define INLETS_NOTICE_SIGNATURE  44     /* base64 of HMAC-SHA256 */
+#define INLETS_NOTICE_HEX        64     /* the same in hex */
 
 
 enum inlets_notice_provider {
@@ -48,8 +50,9 @@ struct inlets_notice_text {
 
 /*
  * Which fields count depends on the event; those that are empty or zero are
- * left out where they may be.  Texts are UTF-8 from anywhere: what is wrong in
- * them is replaced, and nothing in them acts as markup.
+ * left out where they may be.  Texts may come from anywhere: what isn't UTF-8
+ * or is too long is replaced or cut, and in a chat they make no links and call
+ * nobody.
  */
 struct inlets_notice {
     enum inlets_notice_event    event;
@@ -92,14 +95,16 @@ int inlets_notice_write(const struct inlets_notice *notice,
     size_t size);
 
 /*
- * What one provider wants of a signed message: DingTalk's goes into the URL,
- * Feishu's into the object.  time is in milliseconds for DingTalk, in seconds
- * for Feishu.
+ * Signed messages: DingTalk's signature goes into the URL, Feishu's into the
+ * object, a webhook's into a header: it is that of "time.payload".  time is in
+ * milliseconds for DingTalk, else in seconds.
  */
 int inlets_notice_sign_dingtalk(const void *secret, size_t len, int64_t time,
     char ret[INLETS_NOTICE_SIGNATURE + 1]);
 int inlets_notice_sign_feishu(const void *secret, size_t len, int64_t time,
     char ret[INLETS_NOTICE_SIGNATURE + 1]);
+int inlets_notice_sign_webhook(const void *secret, size_t len, int64_t time,
+    const char *payload, char ret[INLETS_NOTICE_HEX + 1]);
 
 /*
  * Both zero-terminated; the length, or an error.  url(): with "timestamp" and

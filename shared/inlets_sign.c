@@ -81,6 +81,34 @@ inlets_sign_equal(const void *a, size_t a_len, const void *b, size_t b_len)
 }
 
 
+int
+inlets_hmac_sha256(const void *secret, size_t secret_len, const void *message,
+    size_t len, uint8_t ret[INLETS_SHA256_LEN])
+{
+    unsigned digest_len = 0;
+
+    if (secret_len == 0 || secret_len > INT_MAX) {
+        return INLETS_E_INVALID;
+    }
+
+    if (HMAC(EVP_sha256(), secret, (int) secret_len, message, len, ret,
+             &digest_len) == NULL
+        || digest_len != INLETS_SHA256_LEN)
+    {
+        return INLETS_E_NO_MEMORY;
+    }
+
+    return INLETS_OK;
+}
+
+
+void
+inlets_sign_wipe(void *secret, size_t len)
+{
+    OPENSSL_cleanse(secret, len);
+}
+
+
 /* 16 bytes: 22 digits, the last one with four bits unused, and "==". */
 
 static bool

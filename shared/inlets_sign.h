@@ -13,6 +13,7 @@
 
 
 #define INLETS_SIGN_LEN       128   /* hex digits */
+#define INLETS_SHA256_LEN     32    /* bytes */
 #define INLETS_WS_KEY_LEN     24
 #define INLETS_WS_ACCEPT_LEN  28
 
@@ -34,6 +35,13 @@ int inlets_sign_check(const void *secret, size_t secret_len,
 /* The time depends on the lengths only. */
 bool inlets_sign_equal(const void *a, size_t a_len, const void *b,
     size_t b_len);
+
+/* INLETS_E_INVALID: the secret is empty; INLETS_E_NO_MEMORY: OpenSSL failed. */
+int inlets_hmac_sha256(const void *secret, size_t secret_len,
+    const void *message, size_t len, uint8_t ret[INLETS_SHA256_LEN]);
+
+/* Overwrites a secret, whatever the compiler thinks of it. */
+void inlets_sign_wipe(void *secret, size_t len);
 
 
 /*
