@@ -97,7 +97,7 @@ endif
 
 
 .PHONY: all modules client units nginx asan lint deps test-deps bench-deps \
-        run test test-bare bench fuzz install clean help FORCE
+        run test test-bare bench fuzz docs install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: modules client
@@ -110,6 +110,7 @@ help:
 	@echo 'make asan                  builds both with sanitizers'
 	@echo 'make lint                  gcc, clang and cppcheck, no warnings'
 	@echo 'make fuzz                  each fuzzer for FUZZ_SECONDS'
+	@echo 'make docs                  writes the settings into README.md'
 	@echo 'make test TESTS=t/name.t   runs some of the tests'
 	@echo 'make test-bare             the README on bare Debian 12 and 13'
 	@echo 'make bench                 measures'
@@ -224,6 +225,11 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
 	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -o $@ $< $(wildcard shared/*.c) -lyaml -lcrypto
+
+# The reference of the settings file, from its table of keys.
+
+docs: $(BUILD)/unit/reference
+	@$< write > $(BUILD)/README.md && cat $(BUILD)/README.md > README.md
 
 fuzz: $(FUZZERS)
 	.ci/fuzz $(BUILD)/fuzz $(FUZZ_SECONDS)

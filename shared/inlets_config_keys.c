@@ -107,7 +107,8 @@ inlets_config_unknown(struct inlets_config *config,
                                          strcspn(within + 1, "[{")))
         {
             best = config->keys[i].path;
-            best_len = strlen(best);
+            best_len = (size_t) (within - best) + 1
+                       + strcspn(within + 1, "[{");
         }
     }
 

@@ -310,8 +310,7 @@ inlets_config_expected(const struct inlets_config_key *key, char *buf,
         return buf;
     }
 
-    inlets_config_append(buf, size,
-                         key->type == INLETS_CONFIG_STRING ? " of " : ", ");
+    inlets_config_append(buf, size, ", ");
 
     if (key->max == INLETS_CONFIG_NO_MAX) {
         inlets_config_append(buf, size, "at least ");

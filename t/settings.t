@@ -123,9 +123,9 @@ wrong('out of bounds', "port: 0\ntcpPort: 65536\n",
 wrong('no boolean', 'secure: 1',
       '1: secure: expected true or false, found "1"');
 wrong('nothing', 'token:',
-      '1: token: expected a secret of 1 to 1024 bytes, found nothing');
+      '1: token: expected a secret, 1 to 1024 bytes, found nothing');
 wrong('a list for text', 'token: [a]',
-      '1: token: expected a secret of 1 to 1024 bytes, found a list');
+      '1: token: expected a secret, 1 to 1024 bytes, found a list');
 wrong('no time', 'auth: {maxDrift: 300}',
       '1: auth.maxDrift: expected a time such as 30s or 1m30s, 0 to 7d, '
       . 'found "300"');
@@ -142,8 +142,8 @@ wrong('no provider', "notification:\n  provider: email\n  url: ftp://x.y\n",
       . 'slack, webhook, found "email"',
       '3: notification.url: expected an http:// or https:// URL');
 wrong('no URL', "notification:\n  provider: slack\n",
-      '2: notification.url: is missing, expected an http:// or https:// URL '
-      . 'of 8 to 2048 bytes');
+      '2: notification.url: is missing, expected an http:// or https:// URL, '
+      . '8 to 2048 bytes');
 wrong('a secret for slack', 'notification: {provider: slack, secret: abc, '
       . 'url: "https://x.example"}',
       '1: notification.secret: this provider has no signed messages, expected '
@@ -153,7 +153,7 @@ wrong('unknown keys', "tokn: x\nclients:\n- clientid: a\n  clientSecret: b\n"
       . "maxTunnels: 5\n",
       '1: unknown key "tokn", did you mean "token"?',
       '3: clients[0]: unknown key "clientid", did you mean "clientId"?',
-      '3: clients[0].clientId: is missing, expected an id of 1 to 64 bytes',
+      '3: clients[0].clientId: is missing, expected an id, 1 to 64 bytes',
       '5: unknown key "maxTunnels", did you mean "clients[].maxTunnels"?');
 wrong('an unknown key like none', "auth:\n  zzzzzzzz: 1\n",
       '2: auth: unknown key "zzzzzzzz", expected one of maxDrift');

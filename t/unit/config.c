@@ -248,7 +248,7 @@ test_texts(void)
            "0123...", "what is long is cut");
 
     is_str(inlets_config_expected(&keys[0], buf, sizeof(buf)),
-           "text of 2 to 8 bytes", "what a text expects");
+           "text, 2 to 8 bytes", "what a text expects");
     is_str(inlets_config_expected(&keys[4], buf, sizeof(buf)),
            "a time such as 30s or 1m30s, 1s to 1m", "what a time expects");
     is_str(inlets_config_expected(&keys[5], buf, sizeof(buf)),
@@ -300,22 +300,22 @@ static void
 test_wrong(void)
 {
     bad("name: a\nname: b\ncount: 101\non: 'yes'\ntime: 5\n",
-        "1: name: expected text of 2 to 8 bytes, found \"a\"\n"
+        "1: name: expected text, 2 to 8 bytes, found \"a\"\n"
         "2: name: is duplicate\n"
         "3: count: expected a whole number, -5 to 100, found \"101\"\n"
         "4: on: expected true or false, found \"yes\"\n"
         "5: time: expected a time such as 30s or 1m30s, 1s to 1m, "
         "found \"5\"\n", "all are told");
 
-    bad("secret: abc", "1: secret: expected text of 4 to 8 bytes\n",
+    bad("secret: abc", "1: secret: expected text, 4 to 8 bytes\n",
         "a secret is not shown");
-    bad("secret: \"abcde\\0\"", "1: secret: expected text of 4 to 8 bytes\n",
+    bad("secret: \"abcde\\0\"", "1: secret: expected text, 4 to 8 bytes\n",
         "a control character");
-    bad("name:", "1: name: expected text of 2 to 8 bytes, found nothing\n",
+    bad("name:", "1: name: expected text, 2 to 8 bytes, found nothing\n",
         "nothing");
-    bad("name: [abc]", "1: name: expected text of 2 to 8 bytes, "
+    bad("name: [abc]", "1: name: expected text, 2 to 8 bytes, "
         "found a list\n", "a list");
-    bad("name: {a: b}", "1: name: expected text of 2 to 8 bytes, "
+    bad("name: {a: b}", "1: name: expected text, 2 to 8 bytes, "
         "found a map\n", "a map");
     bad("map: [a]", "1: map: expected a map of keys, found a list\n",
         "a list for a map");
@@ -327,7 +327,7 @@ test_wrong(void)
         "<map <map.items 1: map.items[0]: expected \"key: value\"\n"
         "<map.items[1]! map.items[1].itemId:1=b/0 > <map.items[2]! "
         "<map.items[2].tags > 1: map.items[2].itemId: is missing, expected "
-        "text of 1 to 8 bytes\n> > > ", "items of a list");
+        "text, 1 to 8 bytes\n> > > ", "items of a list");
 
     bad("speed: 1\nrate: 2\n", "speed:1=1/1 2: rate: is duplicate\n",
         "a key and its alias");
