@@ -35,6 +35,14 @@ static ngx_int_t ngx_http_inlets_page_init(ngx_conf_t *cf);
 
 static ngx_http_inlets_page_t  ngx_http_inlets_pages[] = {
 
+    { NGX_HTTP_UNAUTHORIZED,
+      ngx_string("401 Unauthorized"),
+      ngx_string("This tunnel asks for a user name and a password.") },
+
+    { NGX_HTTP_FORBIDDEN,
+      ngx_string("403 Forbidden"),
+      ngx_string("You may not visit this tunnel.") },
+
     { NGX_HTTP_NOT_FOUND,
       ngx_string("404 Not Found"),
       ngx_string("There is no tunnel of this name.") },

@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_inlets_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static ngx_int_t ngx_http_inlets_permit(ngx_inlets_dial_t *d);
 static ngx_uint_t ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc,
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf,
@@ -49,8 +50,6 @@ static ngx_int_t
 ngx_http_inlets_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us)
 {
-    size_t                       len;
-    ngx_str_t                   *host;
     ngx_http_inlets_ctx_t       *ctx;
     ngx_http_inlets_loc_conf_t  *ilcf;
 
@@ -69,20 +68,11 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
     ctx->dial.registry = us->peer.data;
     ctx->dial.wait = ilcf->wait;
     ctx->dial.log = r->connection->log;
+    ctx->dial.permit = ngx_http_inlets_permit;
     ctx->dial.expired = ngx_http_inlets_expired;
     ctx->dial.data = ctx;
 
-    /* the host by which nginx chose the server{}, and not another header */
-
-    host = &r->headers_in.server;
-
-    if (inlets_host_normalize((char *) host->data, host->len,
-                              (char *) ctx->host, sizeof(ctx->host), &len)
-        == INLETS_OK)
-    {
-        ctx->dial.host.data = ctx->host;
-        ctx->dial.host.len = len;
-    }
+    (void) ngx_http_inlets_request_host(r, ctx->host, &ctx->dial.host);
 
     r->upstream->peer.data = ctx;
     r->upstream->peer.get = ngx_http_inlets_get_peer;
@@ -90,6 +80,42 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
     r->upstream->peer.tries = 1;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_inlets_request_host(ngx_http_request_t *r, u_char *buf,
+    ngx_str_t *host)
+{
+    size_t      len;
+    ngx_str_t  *server;
+
+    /* and not another header */
+
+    server = &r->headers_in.server;
+
+    if (inlets_host_normalize((char *) server->data, server->len,
+                              (char *) buf, NGX_INLETS_MAX_HOST + 1, &len)
+        != INLETS_OK)
+    {
+        ngx_str_null(host);
+        return NGX_DECLINED;
+    }
+
+    host->data = buf;
+    host->len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_permit(ngx_inlets_dial_t *d)
+{
+    ngx_http_inlets_ctx_t *ctx = d->data;
+
+    return ngx_http_inlets_access_permit(ctx->request, d->registry,
+                                         d->found.rules);
 }
 
 
@@ -192,14 +218,15 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
         /* fall through */
 
     case NGX_DECLINED:
+    case NGX_ABORT:
         d->connection = ngx_inlets_stream_create(pc->log);
         if (d->connection == NULL) {
             return NGX_ERROR;
         }
 
-        rc = ngx_http_inlets_answer(ctx, (rc == NGX_BUSY)
-                                         ? NGX_HTTP_SERVICE_UNAVAILABLE
-                                         : NGX_HTTP_NOT_FOUND);
+        rc = ngx_http_inlets_answer(ctx, (rc == NGX_DECLINED)
+                                         ? NGX_HTTP_NOT_FOUND
+                                         : NGX_HTTP_SERVICE_UNAVAILABLE);
         if (rc != NGX_OK) {
             ngx_inlets_stream_close(d->connection, 0);
             return NGX_ERROR;

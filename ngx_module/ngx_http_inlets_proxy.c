@@ -42,6 +42,7 @@ static ngx_keyval_t  ngx_http_inlets_proxy_default_headers[] = {
     { ngx_string("Host"), ngx_string("$inlets_http_host") },
     { ngx_string("Connection"), ngx_string("$inlets_connection") },
     { ngx_string("Upgrade"), ngx_string("$http_upgrade") },
+    { ngx_string("Authorization"), ngx_string("$inlets_authorization") },
     { ngx_string("X-Real-IP"), ngx_string("$remote_addr") },
     { ngx_string("X-Forwarded-For"), ngx_string("$proxy_add_x_forwarded_for") },
     { ngx_string("X-Forwarded-Proto"), ngx_string("$scheme") },

@@ -23,6 +23,7 @@ static void ngx_inlets_tunnel_idle_timer(ngx_event_t *ev);
 static void ngx_inlets_tunnel_unkeep(ngx_inlets_tunnel_t *tunnel,
     ngx_inlets_stream_t *st);
 
+static ngx_int_t ngx_inlets_dial_permit(ngx_inlets_dial_t *d);
 static ngx_int_t ngx_inlets_dial_attach(ngx_inlets_dial_t *d);
 static ngx_int_t ngx_inlets_dial_trunk(ngx_inlets_dial_t *d,
     ngx_uint_t full);
@@ -491,7 +492,46 @@ ngx_inlets_dial_lookup(ngx_inlets_dial_t *d)
                                                      &d->found);
     }
 
+    if (d->looked_up == NGX_OK) {
+        d->looked_up = ngx_inlets_dial_permit(d);
+    }
+
     return d->looked_up;
+}
+
+
+/* What the identity of the tunnel and its rules say to one stream more. */
+
+static ngx_int_t
+ngx_inlets_dial_permit(ngx_inlets_dial_t *d)
+{
+    ngx_str_t              client_id;
+    ngx_uint_t             tunnels;
+    ngx_inlets_counters_t  counters;
+
+    if (d->permit && d->permit(d) != NGX_OK) {
+        return NGX_ABORT;
+    }
+
+    if (d->found.max_streams == 0) {
+        return NGX_OK;
+    }
+
+    client_id.data = d->found.client_id;
+    client_id.len = d->found.client_id_len;
+
+    if (ngx_inlets_meter_client(d->registry, &client_id, &counters, &tunnels)
+        != NGX_OK
+        || counters.streams_now < d->found.max_streams)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, d->log, 0,
+                  "inlets client \"%V\" has as many streams as it may have: "
+                  "%ui", &client_id, d->found.max_streams);
+
+    return NGX_BUSY;
 }
 
 

@@ -71,8 +71,9 @@ ngx_connection_t *ngx_inlets_tunnel_idle(ngx_inlets_id_t *id);
  * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the client
  * is away or has no link yet; within d->wait it is attached and its write event
  * posted, or d->expired() is called, once.  NGX_DECLINED: unknown route.
- * NGX_BUSY: known and no stream to be had.  NGX_ERROR: no memory.  Closing the
- * connection ends the wait.
+ * NGX_BUSY: known and no stream to be had.  NGX_ABORT: d->permit() did not
+ * return NGX_OK for what was found; it may be NULL.  NGX_ERROR: no memory.
+ * Closing the connection ends the wait.
  *
  * Each connection gets its own copy of d->head, in its pool.  d has to live as
  * long as the connection is not attached.
@@ -86,6 +87,7 @@ struct ngx_inlets_dial_s {
     ngx_str_t                    head;
     ngx_msec_t                   wait;
     ngx_log_t                   *log;
+    ngx_int_t                  (*permit)(ngx_inlets_dial_t *d);
     void                       (*expired)(ngx_inlets_dial_t *d);
     void                        *data;
 

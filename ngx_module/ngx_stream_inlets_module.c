@@ -31,6 +31,7 @@ typedef struct {
     ngx_connection_t            *stream;
     ngx_inlets_dial_t            dial;
     ngx_inlets_relay_t           relay;
+    ngx_uint_t                   refused;     /* unsigned  refused:1; */
     u_char                       id[NGX_STREAM_INLETS_SESSION_ID];
 } ngx_stream_inlets_ctx_t;
 
@@ -38,6 +39,7 @@ typedef struct {
 static void ngx_stream_inlets_handler(ngx_stream_session_t *s);
 static ngx_int_t ngx_stream_inlets_dial(ngx_stream_session_t *s,
     ngx_stream_inlets_ctx_t *ctx);
+static ngx_int_t ngx_stream_inlets_permit(ngx_inlets_dial_t *d);
 static ngx_int_t ngx_stream_inlets_head(ngx_stream_session_t *s,
     ngx_stream_inlets_ctx_t *ctx);
 static ngx_int_t ngx_stream_inlets_address(struct sockaddr *sa,
@@ -186,6 +188,10 @@ ngx_stream_inlets_handler(ngx_stream_session_t *s)
         ngx_stream_finalize_session(s, NGX_STREAM_INLETS_NOT_FOUND);
         return;
 
+    case NGX_ABORT:
+        ngx_stream_finalize_session(s, NGX_STREAM_FORBIDDEN);
+        return;
+
     case NGX_BUSY:
 
         if (ctx->dial.found.type == 0) {
@@ -234,6 +240,7 @@ ngx_stream_inlets_dial(ngx_stream_session_t *s, ngx_stream_inlets_ctx_t *ctx)
     ctx->dial.port = ngx_inet_get_port(c->local_sockaddr);
     ctx->dial.wait = iscf->wait;
     ctx->dial.log = c->log;
+    ctx->dial.permit = ngx_stream_inlets_permit;
     ctx->dial.expired = ngx_stream_inlets_expired;
     ctx->dial.data = ctx;
 
@@ -242,6 +249,39 @@ ngx_stream_inlets_dial(ngx_stream_session_t *s, ngx_stream_inlets_ctx_t *ctx)
     ctx->stream = ctx->dial.connection;
 
     return rc;
+}
+
+
+/* The client's own rules for visitors. */
+
+static ngx_int_t
+ngx_stream_inlets_permit(ngx_inlets_dial_t *d)
+{
+    ngx_stream_inlets_ctx_t *ctx = d->data;
+
+    ngx_inlets_rules_t  rules;
+
+    if (d->found.rules == 0) {
+        return NGX_OK;
+    }
+
+    ngx_inlets_rules_get(d->registry, NULL, d->port, &rules);
+
+    if (rules.tag == d->found.rules
+        && ngx_inlets_rules_check_addr(&rules,
+                                       ctx->session->connection->sockaddr)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ctx->refused = 1;
+
+    ngx_log_error(NGX_LOG_INFO, d->log, 0,
+                  "visitor refused by the address rules of the tunnel on "
+                  "port %d", (int) d->port);
+
+    return NGX_ABORT;
 }
 
 
@@ -390,8 +430,10 @@ ngx_stream_inlets_expired(ngx_inlets_dial_t *d)
 {
     ngx_stream_inlets_ctx_t *ctx = d->data;
 
-    ngx_log_error(NGX_LOG_INFO, d->log, 0,
-                  "inlets client of port %d is away", (int) d->port);
+    if (!ctx->refused) {
+        ngx_log_error(NGX_LOG_INFO, d->log, 0,
+                      "inlets client of port %d is away", (int) d->port);
+    }
 
     ngx_inlets_meter_error(&d->found.meter);
 
@@ -401,7 +443,9 @@ ngx_stream_inlets_expired(ngx_inlets_dial_t *d)
 
     ngx_stream_inlets_account(ctx);
 
-    ngx_stream_finalize_session(ctx->session, NGX_STREAM_SERVICE_UNAVAILABLE);
+    ngx_stream_finalize_session(ctx->session,
+                                ctx->refused ? NGX_STREAM_FORBIDDEN
+                                           : NGX_STREAM_SERVICE_UNAVAILABLE);
 }
 
 
