@@ -54,7 +54,7 @@ static const struct inlets_config_key keys[] = {
 };
 
 
-static char told[4096];             /* what set() and fault() were called with */
+static char told[4096];         /* by set() and fault() */
 
 
 static void
