@@ -28,6 +28,8 @@ static void ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
 static ngx_int_t ngx_http_inlets_permit(ngx_inlets_dial_t *d);
 static ngx_uint_t ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc,
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_inlets_failed(ngx_peer_connection_t *pc,
+    ngx_uint_t state);
 static ngx_int_t ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf,
     size_t size);
 static ngx_int_t ngx_http_inlets_addr(struct sockaddr *sa, uint8_t addr[16],
@@ -299,10 +301,7 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     u = ctx->request->upstream;
     c = pc->connection;
 
-    if (c
-        && !pc->cached
-        && ((state & NGX_PEER_FAILED) || c->read->error || c->read->timedout))
-    {
+    if (c && ngx_http_inlets_failed(pc, state)) {
         ngx_inlets_meter_error(&ngx_inlets_stream(c)->meter);
     }
 
@@ -325,6 +324,23 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     {
         pc->connection = NULL;
     }
+}
+
+
+/* What nginx tries again, since the stream was a reused one, is no error. */
+
+static ngx_uint_t
+ngx_http_inlets_failed(ngx_peer_connection_t *pc, ngx_uint_t state)
+{
+    ngx_connection_t  *c;
+
+    c = pc->connection;
+
+    if (c->read->timedout || c->write->timedout) {
+        return 1;
+    }
+
+    return (state & NGX_PEER_FAILED) ? !pc->cached : c->read->error;
 }
 
 

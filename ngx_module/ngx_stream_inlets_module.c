@@ -57,6 +57,8 @@ static ngx_int_t ngx_stream_inlets_variable_client_id(ngx_stream_session_t *s,
     ngx_stream_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_stream_inlets_variable_session_id(
     ngx_stream_session_t *s, ngx_stream_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_stream_inlets_variable_counter(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data);
 
 static ngx_int_t ngx_stream_inlets_add_variables(ngx_conf_t *cf);
 static void *ngx_stream_inlets_create_srv_conf(ngx_conf_t *cf);
@@ -137,6 +139,23 @@ static ngx_stream_variable_t  ngx_stream_inlets_variables[] = {
 
     { ngx_string("inlets_session_id"), NULL,
       ngx_stream_inlets_variable_session_id, 0, 0, 0 },
+
+    { ngx_string("inlets_tunnel_bytes_up"), NULL,
+      ngx_stream_inlets_variable_counter, offsetof(ngx_inlets_counters_t, up),
+      NGX_STREAM_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_bytes_down"), NULL,
+      ngx_stream_inlets_variable_counter,
+      offsetof(ngx_inlets_counters_t, down), NGX_STREAM_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_streams"), NULL,
+      ngx_stream_inlets_variable_counter,
+      offsetof(ngx_inlets_counters_t, streams_now),
+      NGX_STREAM_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("inlets_tunnel_errors"), NULL,
+      ngx_stream_inlets_variable_counter,
+      offsetof(ngx_inlets_counters_t, errors), NGX_STREAM_VAR_NOCACHEABLE, 0 },
 
       ngx_stream_null_variable
 };
@@ -607,6 +626,44 @@ ngx_stream_inlets_variable_session_id(ngx_stream_session_t *s,
     v->no_cacheable = 0;
     v->not_found = 0;
     v->data = ctx->id;
+
+    return NGX_OK;
+}
+
+
+/* data: offset of a 64-bit field of ngx_inlets_counters_t. */
+
+static ngx_int_t
+ngx_stream_inlets_variable_counter(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data)
+{
+    u_char                   *p;
+    ngx_inlets_counters_t     counters;
+    ngx_stream_inlets_ctx_t  *ctx;
+
+    ctx = ngx_stream_get_module_ctx(s, ngx_stream_inlets_module);
+
+    if (ctx == NULL
+        || ctx->dial.found.type == 0
+        || ngx_inlets_meter_tunnel(ctx->dial.registry, &ctx->dial.found.id,
+                                   &counters)
+           != NGX_OK)
+    {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(s->connection->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+    v->len = ngx_sprintf(p, "%uL", *(uint64_t *) ((u_char *) &counters + data))
+             - p;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
 
     return NGX_OK;
 }
