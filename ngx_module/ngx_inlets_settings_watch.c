@@ -27,6 +27,7 @@ typedef struct {
 
 static ngx_int_t ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
     ngx_cycle_t *cycle);
+static uint64_t ngx_inlets_settings_now(ngx_inlets_settings_file_t *file);
 static void ngx_inlets_settings_handler(ngx_event_t *ev);
 static void ngx_inlets_settings_reload(ngx_inlets_settings_file_t *file,
     ngx_log_t *log);
@@ -93,6 +94,13 @@ ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
 
     ngx_add_timer(&file->event, NGX_INLETS_SETTINGS_INTERVAL);
 
+    if (ngx_inlets_settings_now(file) != file->state) {
+
+        /* a worker in place of one that died: the master knows no changes */
+
+        ngx_inlets_settings_reload(file, cycle->log);
+    }
+
     /* the master has read it; as another user it may not be to be read */
 
     fd = ngx_open_file(file->path.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
@@ -122,17 +130,14 @@ ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
 }
 
 
-static void
-ngx_inlets_settings_handler(ngx_event_t *ev)
-{
-    uint64_t                     state;
-    ngx_str_t                   *source;
-    ngx_uint_t                   i;
-    ngx_connection_t            *c;
-    ngx_inlets_settings_file_t  *file;
+/* The state of all its files. */
 
-    c = ev->data;
-    file = c->data;
+static uint64_t
+ngx_inlets_settings_now(ngx_inlets_settings_file_t *file)
+{
+    uint64_t     state;
+    ngx_str_t   *source;
+    ngx_uint_t   i;
 
     state = 0;
     ngx_inlets_settings_look(&file->path, &state);
@@ -142,6 +147,22 @@ ngx_inlets_settings_handler(ngx_event_t *ev)
     for (i = 0; i < file->sources.nelts; i++) {
         ngx_inlets_settings_look(&source[i], &state);
     }
+
+    return state;
+}
+
+
+static void
+ngx_inlets_settings_handler(ngx_event_t *ev)
+{
+    uint64_t                     state;
+    ngx_connection_t            *c;
+    ngx_inlets_settings_file_t  *file;
+
+    c = ev->data;
+    file = c->data;
+
+    state = ngx_inlets_settings_now(file);
 
     if (state == file->state) {
         file->waited = 0;
@@ -201,6 +222,7 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     ngx_str_t              *text;
     ngx_uint_t              i;
     ngx_pool_t             *rejected;
+    struct inlets_notice    notice;
     ngx_inlets_settings_t  *old;
 
     old = file->settings;
@@ -228,6 +250,14 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
         }
 
         ngx_inlets_settings_compare(file, old, log);
+
+        ngx_memzero(&notice, sizeof(struct inlets_notice));
+
+        notice.event = INLETS_NOTICE_SETTINGS_RELOADED;
+        notice.count = load->settings->nclients;
+        ngx_inlets_notify_text(&notice.path, &file->path);
+
+        ngx_inlets_notify(file, &notice);
     }
 
     ngx_inlets_settings_tell(file);
@@ -268,10 +298,11 @@ static void
 ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log)
 {
-    u_char      *p, *last, buf[NGX_INLETS_SETTINGS_TEXT];
-    uint64_t     key;
-    ngx_str_t   *text;
-    ngx_uint_t   i;
+    u_char                *p, *last, buf[NGX_INLETS_SETTINGS_TEXT];
+    uint64_t               key;
+    ngx_str_t             *text;
+    ngx_uint_t             i;
+    struct inlets_notice   notice;
 
     key = load->hash;
     ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
@@ -303,6 +334,15 @@ ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
         ngx_log_error(NGX_LOG_ERR, log, 0,
                       "settings file \"%V\" rejected, the old settings stay "
                       "in force: %*s", &file->path, (size_t) (p - buf), buf);
+
+        ngx_memzero(&notice, sizeof(struct inlets_notice));
+
+        notice.event = INLETS_NOTICE_SETTINGS_REJECTED;
+        notice.reason.data = (const char *) buf;
+        notice.reason.len = p - buf;
+        ngx_inlets_notify_text(&notice.path, &file->path);
+
+        ngx_inlets_notify(file, &notice);
     }
 
     if (file->rejected) {

@@ -214,6 +214,19 @@ for my $workers (1, 4) {
     $t->file('server.yml', yaml('dave'));
     ok(all_know($t, 'dave', 1), 'the new workers see changes');
 
+    # and so does a worker in place of one that died
+
+    my ($victim) = $t->workers();
+    my $lines = count($t, qr/read again/);
+
+    kill 'KILL', $victim;
+    ok(wait_for { my @now = $t->workers();
+                  @now == $workers && !grep { $_ == $victim } @now } 5,
+       'another worker');
+    ok(!grep({ !lets_in($t, 'dave') } 1 .. 4 * $workers),
+       'has the settings that are in force');
+    is(count($t, qr/read again/), $lines, 'and does not tell of them');
+
     # while a bad file leaves the running nginx as it is
 
     $t->file('server.yml', "tokn: x\n");
@@ -223,7 +236,8 @@ for my $workers (1, 4) {
        'a bad file fails the reload');
     ok(lets_in($t, 'dave'), 'which changes nothing');
 
-    $t->allow_log(qr/\[emerg\].*unknown key "tokn"/);
+    $t->allow_log(qr/\[emerg\].*unknown key "tokn"/,
+                  qr/worker process $victim exited on signal 9/);
     $ws->close();
     $t->finish();
 }
