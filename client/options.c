@@ -1,10 +1,7 @@
 #include "options.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -12,20 +9,6 @@
 #include "inlets_error.h"
 #include "inlets_version.h"
 #include "secret.h"
-
-
-enum option_type {
-    OPTION_FLAG,
-    OPTION_TEXT,
-    OPTION_NUMBER
-};
-
-
-enum option_source {
-    SOURCE_DEFAULT = 0,
-    SOURCE_ENVIRONMENT,
-    SOURCE_ARGUMENT
-};
 
 
 enum option_id {
@@ -50,131 +33,123 @@ enum option_id {
 };
 
 
-struct option_row {
-    const char       *name;
-    const char       *env;
-    const char       *value;    /* what help calls it */
-    const char       *preset;   /* text, or as help shows it */
-    const char       *help;
-    size_t            offset;
-    uint32_t          min;
-    uint32_t          max;
-    uint32_t          number;   /* default */
-    enum option_type  type;
-    char              letter;
-};
-
-
 #define FIELD(name)  offsetof(struct inlets_options, name)
 
-static const struct option_row  option_table[OPT_MAX] = {
+static const struct inlets_arg  option_table[OPT_MAX] = {
 
     [OPT_SUB_DOMAIN] = {
         .name = "sub-domain", .letter = 's', .env = "SUB_DOMAIN",
-        .type = OPTION_TEXT, .value = "NAME", .offset = FIELD(sub_domain),
+        .type = INLETS_ARG_TEXT, .value = "NAME", .offset = FIELD(sub_domain),
         .help = "HTTP: the name to serve, NAME.<domain>; else one is given" },
 
     [OPT_PORT] = {
         .name = "port", .letter = 'p', .env = "TUNNEL_PORT",
-        .type = OPTION_NUMBER, .value = "PORT", .offset = FIELD(port),
+        .type = INLETS_ARG_NUMBER, .value = "PORT", .offset = FIELD(port),
         .max = 65535,
         .help = "TCP: the public port to serve; else one is given" },
 
     [OPT_TOKEN] = {
         .name = "token", .letter = 't', .env = "TOKEN",
-        .type = OPTION_TEXT, .value = "TOKEN", .offset = FIELD(token),
+        .type = INLETS_ARG_TEXT, .value = "TOKEN", .offset = FIELD(token),
+        .secret = FIELD(secret), .secret_size = INLETS_SECRET_MAX + 1,
         .help = "log in with the shared token" },
 
     [OPT_TOKEN_FILE] = {
         .name = "token-file", .env = "INLETS_TOKEN_FILE",
-        .type = OPTION_TEXT, .value = "FILE", .offset = FIELD(token_file),
+        .type = INLETS_ARG_TEXT, .value = "FILE", .offset = FIELD(token_file),
         .help = "read the token from a file" },
 
     [OPT_CREDENTIALS] = {
         .name = "credentials", .env = "CREDENTIALS",
-        .type = OPTION_TEXT, .value = "ID:SECRET", .offset = FIELD(credentials),
+        .type = INLETS_ARG_TEXT, .value = "ID:SECRET",
+        .offset = FIELD(credentials),
+        .secret = FIELD(id), .secret_size = INLETS_SECRET_MAX + 1,
         .help = "log in as a client of the edge; wins over a token" },
 
     [OPT_REMOTE] = {
         .name = "remote", .letter = 'r', .env = "REMOTE",
-        .type = OPTION_TEXT, .value = "EDGE", .offset = FIELD(remote_text),
+        .type = INLETS_ARG_TEXT, .value = "EDGE", .offset = FIELD(remote_text),
         .preset = "inlets.zcorky.com:443",
         .help = "the edge: host:port (TLS if the port is 443) or a URL" },
 
     [OPT_CA_FILE] = {
         .name = "ca-file", .env = "INLETS_CA_FILE",
-        .type = OPTION_TEXT, .value = "FILE", .offset = FIELD(ca_file),
+        .type = INLETS_ARG_TEXT, .value = "FILE", .offset = FIELD(ca_file),
         .help = "trust these certificate authorities, not the system's" },
 
     [OPT_INSECURE] = {
         .name = "insecure", .env = "INLETS_INSECURE",
-        .type = OPTION_FLAG, .offset = FIELD(insecure),
+        .type = INLETS_ARG_FLAG, .offset = FIELD(insecure),
         .help = "do not verify the edge's certificate (dangerous)" },
 
     [OPT_LINKS] = {
         .name = "links", .env = "INLETS_LINKS",
-        .type = OPTION_NUMBER, .value = "N", .offset = FIELD(links),
+        .type = INLETS_ARG_NUMBER, .value = "N", .offset = FIELD(links),
         .max = 16, .preset = "as the edge advises",
         .help = "data connections to the edge" },
 
     [OPT_MAX_STREAMS] = {
         .name = "max-streams", .env = "INLETS_MAX_STREAMS",
-        .type = OPTION_NUMBER, .value = "N", .offset = FIELD(max_streams),
+        .type = INLETS_ARG_NUMBER, .value = "N", .offset = FIELD(max_streams),
         .min = 1, .max = 65536, .number = 1024,
         .help = "visitors' connections at once on one link" },
 
     [OPT_GRACE] = {
         .name = "grace", .env = "INLETS_GRACE",
-        .type = OPTION_NUMBER, .value = "MS", .offset = FIELD(grace),
+        .type = INLETS_ARG_NUMBER, .value = "MS", .offset = FIELD(grace),
         .max = 3600000, .number = 10000,
         .help = "how long streams may finish after SIGTERM" },
 
     [OPT_HEALTHCHECK] = {
         .name = "healthcheck-interval", .env = "HEALTHCHECK_INTERVAL",
-        .type = OPTION_NUMBER, .value = "MS",
+        .type = INLETS_ARG_NUMBER, .value = "MS",
         .offset = FIELD(healthcheck_interval),
         .min = 1, .max = 3600000, .number = 30000,
         .help = "how long the edge may take to answer a login" },
 
     [OPT_REMOTE_TCP_PORT] = {
         .name = "remote-tcp-port", .env = "REMOTE_TCP_PORT",
-        .type = OPTION_NUMBER, .value = "PORT",
+        .type = INLETS_ARG_NUMBER, .value = "PORT",
         .offset = FIELD(remote_tcp_port),
         .min = 1, .max = 65535, .number = 8443,
         .help = "the edge's callback port, for --legacy" },
 
     [OPT_LEGACY] = {
         .name = "legacy", .env = "LEGACY",
-        .type = OPTION_FLAG, .offset = FIELD(legacy),
+        .type = INLETS_ARG_FLAG, .offset = FIELD(legacy),
         .help = "protocol version 1 (not in this release)" },
 
     [OPT_REPORT_URL] = {
         .name = "report-url", .env = "REPORT_URL",
-        .type = OPTION_TEXT, .value = "URL", .offset = FIELD(report_url),
+        .type = INLETS_ARG_TEXT, .value = "URL", .offset = FIELD(report_url),
         .help = "report errors to this address (not in this release)" },
 
     [OPT_LOG_LEVEL] = {
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
-        .type = OPTION_TEXT, .value = "LEVEL", .offset = FIELD(log_level_text),
+        .type = INLETS_ARG_TEXT, .value = "LEVEL",
+        .offset = FIELD(log_level_text),
         .preset = "info",
         .help = "error, warn, info or debug" },
 
     [OPT_LOG_UTC] = {
         .name = "log-utc", .env = "INLETS_LOG_UTC",
-        .type = OPTION_FLAG, .offset = FIELD(log_utc),
+        .type = INLETS_ARG_FLAG, .offset = FIELD(log_utc),
         .help = "log in UTC, not in local time" },
 };
 
 
-/* Values of getopt_long() beyond any letter. */
-#define LONG_ONLY     256
-#define LONG_HELP     (LONG_ONLY + OPT_MAX)
-#define LONG_VERSION  (LONG_HELP + 1)
-
-
 struct option_state {
     struct inlets_options  *options;
-    enum option_source      source[OPT_MAX];
+    enum inlets_arg_source  source[OPT_MAX];
+};
+
+
+static void print_client_help(void);
+
+
+static const struct inlets_args  client_args = {
+    .table = option_table, .n = OPT_MAX,
+    .command = "inlets client", .help = print_client_help
 };
 
 
@@ -201,313 +176,7 @@ print_client_help(void)
            "\n"
            "Flags, with their environment variables (a flag wins):\n");
 
-    for (size_t i = 0; i < OPT_MAX; i++) {
-        const struct option_row  *row = &option_table[i];
-        char                      flag[64];
-        char                      letter[8] = "    ";
-
-        if (row->letter) {
-            snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-        }
-
-        snprintf(flag, sizeof(flag), "%s--%s%s%s", letter, row->name,
-                 row->value != NULL ? " " : "",
-                 row->value != NULL ? row->value : "");
-
-        printf("  %-30s %s\n", flag, row->help);
-
-        if (row->preset != NULL) {
-            printf("  %-30s [$%s, default %s]\n", "", row->env, row->preset);
-
-        } else if (row->type == OPTION_NUMBER && row->number != 0) {
-            printf("  %-30s [$%s, default %u]\n", "", row->env, row->number);
-
-        } else {
-            printf("  %-30s [$%s]\n", "", row->env);
-        }
-    }
-
-    printf("  %-30s this help\n  %-30s the version\n", "-h, --help",
-           "-V, --version");
-}
-
-
-static int
-parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
-{
-    uint64_t  value = 0;
-
-    if (*text == '\0') {
-        return INLETS_E_INVALID;
-    }
-
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p < '0' || *p > '9') {
-            return INLETS_E_INVALID;
-        }
-
-        value = value * 10 + (uint64_t) (*p - '0');
-
-        if (value > max) {
-            return INLETS_E_INVALID;
-        }
-    }
-
-    if (value < min) {
-        return INLETS_E_INVALID;
-    }
-
-    *ret = (uint32_t) value;
-
-    return INLETS_OK;
-}
-
-
-static bool
-is_true(const char *text)
-{
-    return strcmp(text, "true") == 0 || strcmp(text, "1") == 0
-           || strcmp(text, "yes") == 0;
-}
-
-
-/* origin: "--port" or "$TUNNEL_PORT", for the message. */
-
-static int
-set_option(struct option_state *state, enum option_id id, const char *value,
-    enum option_source source, const char *prefix, const char *origin)
-{
-    const struct option_row  *row = &option_table[id];
-    char                     *field;
-
-    field = (char *) state->options + row->offset;
-    state->source[id] = source;
-
-    switch (row->type) {
-
-    case OPTION_FLAG:
-        *(bool *) (void *) field = value == NULL || is_true(value);
-        break;
-
-    case OPTION_TEXT:
-        *(const char **) (void *) field = value;
-        break;
-
-    case OPTION_NUMBER:
-        if (parse_number(value, row->min, row->max, (uint32_t *) (void *) field)
-            != INLETS_OK)
-        {
-            inlets_log_fatal("%s%s must be a number from %u to %u, not \"%s\"",
-                             prefix, origin, row->min, row->max, value);
-            return INLETS_E_INVALID;
-        }
-
-        break;
-    }
-
-    return INLETS_OK;
-}
-
-
-static int
-set_defaults(struct option_state *state)
-{
-    for (unsigned i = 0; i < OPT_MAX; i++) {
-        const struct option_row  *row = &option_table[i];
-        char                     *field;
-        const char               *value;
-
-        field = (char *) state->options + row->offset;
-
-        if (row->type == OPTION_TEXT) {
-            *(const char **) (void *) field = row->preset;
-
-        } else if (row->type == OPTION_NUMBER) {
-            *(uint32_t *) (void *) field = row->number;
-        }
-
-        value = getenv(row->env);
-
-        if (value == NULL || *value == '\0') {
-            continue;
-        }
-
-        if (set_option(state, i, value, SOURCE_ENVIRONMENT, "$", row->env)
-            != INLETS_OK)
-        {
-            return INLETS_E_INVALID;
-        }
-    }
-
-    return INLETS_OK;
-}
-
-
-static void
-make_getopt_tables(struct option *longs, char *letters)
-{
-    size_t  l = 0;
-
-    /* ':' first: a missing argument is told from an unknown option */
-    letters[l++] = ':';
-
-    for (size_t i = 0; i < OPT_MAX; i++) {
-        const struct option_row  *row = &option_table[i];
-        int                       argument;
-
-        argument = row->type == OPTION_FLAG ? optional_argument
-                                             : required_argument;
-
-        longs[i] = (struct option) { row->name, argument, NULL,
-                                     LONG_ONLY + (int) i };
-
-        if (row->letter) {
-            letters[l++] = row->letter;
-
-            if (argument == required_argument) {
-                letters[l++] = ':';
-            }
-        }
-    }
-
-    longs[OPT_MAX] = (struct option) { "help", no_argument, NULL, LONG_HELP };
-    longs[OPT_MAX + 1] = (struct option) { "version", no_argument, NULL,
-                                           LONG_VERSION };
-    longs[OPT_MAX + 2] = (struct option) { NULL, 0, NULL, 0 };
-
-    letters[l++] = 'h';
-    letters[l++] = 'V';
-    letters[l] = '\0';
-}
-
-
-static int
-option_by_value(int c)
-{
-    if (c >= LONG_ONLY) {
-        return c - LONG_ONLY;
-    }
-
-    for (int i = 0; i < OPT_MAX; i++) {
-        if (option_table[i].letter == c) {
-            return i;
-        }
-    }
-
-    return -1;
-}
-
-
-/*
- * Keeps a copy and leaves nothing of the secret where ps(1) looks, even when
- * the rest of the command line turns out to be wrong.
- */
-
-static int
-take_secret(struct option_state *state, enum option_id id, char *value)
-{
-    struct inlets_options  *o = state->options;
-    char                   *copy = id == OPT_TOKEN ? o->secret : o->id;
-    size_t                  len = strlen(value);
-
-    if (len > INLETS_SECRET_MAX) {
-        inlets_secret_hide(value);
-        inlets_log_fatal("--%s is longer than %d bytes", option_table[id].name,
-                         INLETS_SECRET_MAX);
-        return INLETS_E_INVALID;
-    }
-
-    memcpy(copy, value, len + 1);
-    inlets_secret_hide(value);
-
-    return set_option(state, id, copy, SOURCE_ARGUMENT, "--",
-                      option_table[id].name);
-}
-
-
-/* ':' is a missing value, else the option is unknown. */
-
-static void
-report_bad_flag(int c, const char *word)
-{
-    if (c == ':') {
-        inlets_log_fatal("option %s needs a value", word);
-
-    } else if (optopt != 0 && optopt < LONG_ONLY) {
-        inlets_log_fatal("unknown option -%c, see inlets client --help",
-                         optopt);
-
-    } else {
-        inlets_log_fatal("unknown option %.*s, see inlets client --help",
-                         (int) strcspn(word, "="), word);
-    }
-}
-
-
-static enum inlets_options_result
-parse_flag(struct option_state *state, int c, const char *word)
-{
-    int  id, rc;
-
-    switch (c) {
-
-    case 'h':
-    case LONG_HELP:
-        print_client_help();
-        return INLETS_OPTIONS_DONE;
-
-    case 'V':
-    case LONG_VERSION:
-        printf(INLETS_VERSION "\n");
-        return INLETS_OPTIONS_DONE;
-
-    case ':':
-    case '?':
-        report_bad_flag(c, word);
-        return INLETS_OPTIONS_ERROR;
-    }
-
-    id = option_by_value(c);
-
-    if (id == OPT_TOKEN || id == OPT_CREDENTIALS) {
-        rc = take_secret(state, id, optarg);
-
-    } else {
-        rc = set_option(state, id, optarg, SOURCE_ARGUMENT, "--",
-                        option_table[id].name);
-    }
-
-    return rc == INLETS_OK ? INLETS_OPTIONS_RUN : INLETS_OPTIONS_ERROR;
-}
-
-
-static enum inlets_options_result
-parse_flags(int argc, char **argv, struct option_state *state)
-{
-    struct option               longs[OPT_MAX + 3];
-    char                        letters[2 * OPT_MAX + 4];
-    enum inlets_options_result  result = INLETS_OPTIONS_RUN;
-    int                         c;
-
-    make_getopt_tables(longs, letters);
-
-    opterr = 0;
-    optind = 1;
-
-    while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-
-        if (result == INLETS_OPTIONS_RUN) {
-            result = parse_flag(state, c, argv[optind - 1]);
-
-        } else if (optarg != NULL && (c == 't' || c == LONG_ONLY + OPT_TOKEN
-                                      || c == LONG_ONLY + OPT_CREDENTIALS))
-        {
-            /* it ends here, but not before the rest is hidden */
-            inlets_secret_hide(optarg);
-        }
-    }
-
-    return result;
+    inlets_args_help(&client_args);
 }
 
 
@@ -589,25 +258,6 @@ check_login(struct option_state *state)
 
 
 static int
-check_log_level(struct inlets_options *o)
-{
-    static const char *const  names[] = { "error", "warn", "info", "debug" };
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(o->log_level_text, names[i]) == 0) {
-            o->log_level = i;
-            return INLETS_OK;
-        }
-    }
-
-    inlets_log_fatal("log level must be error, warn, info or debug, "
-                     "not \"%s\"", o->log_level_text);
-
-    return INLETS_E_INVALID;
-}
-
-
-static int
 check_addresses(struct inlets_options *o, const char *upstream)
 {
     int  rc;
@@ -673,7 +323,8 @@ check_client(struct option_state *state, int words, char **word)
 
     if (check_addresses(o, word[1]) != INLETS_OK
         || check_login(state) != INLETS_OK
-        || check_log_level(o) != INLETS_OK)
+        || inlets_args_log_level(o->log_level_text, &o->log_level)
+           != INLETS_OK)
     {
         return INLETS_OPTIONS_ERROR;
     }
@@ -726,6 +377,7 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
 {
     struct option_state         state = { .options = ret };
     enum inlets_options_result  result;
+    int                         word;
 
     memset(ret, 0, sizeof(*ret));
 
@@ -733,28 +385,14 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
         return parse_top(argc, argv);
     }
 
-    /* also on failure: secrets in argv are to be hidden */
-
-    result = set_defaults(&state) == INLETS_OK ? INLETS_OPTIONS_RUN
-                                               : INLETS_OPTIONS_ERROR;
-
-    switch (parse_flags(argc - 1, argv + 1, &state)) {
-
-    case INLETS_OPTIONS_DONE:
-        return INLETS_OPTIONS_DONE;
-
-    case INLETS_OPTIONS_ERROR:
-        return INLETS_OPTIONS_ERROR;
-
-    case INLETS_OPTIONS_RUN:
-        break;
-    }
+    result = inlets_args_parse(&client_args, argc - 1, argv + 1, ret,
+                               state.source, &word);
 
     if (result != INLETS_OPTIONS_RUN) {
         return result;
     }
 
-    return check_client(&state, argc - 1 - optind, argv + 1 + optind);
+    return check_client(&state, argc - 1 - word, argv + 1 + word);
 }
 
 

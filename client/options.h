@@ -1,6 +1,5 @@
 /*
- * The command line and the environment.  One table describes all options; the
- * help is made from it.
+ * The command line and the environment of the client.
  */
 
 #ifndef INLETS_OPTIONS_H
@@ -10,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "args.h"
 #include "inlets_name.h"
 #include "inlets_url.h"
 #include "log.h"
@@ -51,13 +51,6 @@ struct inlets_options {
     char                   label[INLETS_LABEL_MAX + 1];
     char                   secret[INLETS_SECRET_MAX + 1];
     char                   id[INLETS_SECRET_MAX + 1];
-};
-
-
-enum inlets_options_result {
-    INLETS_OPTIONS_RUN = 0,
-    INLETS_OPTIONS_DONE,        /* help or version was printed */
-    INLETS_OPTIONS_ERROR        /* the reason was printed */
 };
 
 

@@ -1,0 +1,83 @@
+/*
+ * The flags of a command and their environment variables.  One table describes
+ * them; the parser and the help are made from it.
+ */
+
+#ifndef INLETS_ARGS_H
+#define INLETS_ARGS_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+
+
+#define INLETS_ARGS_MAX  96     /* rows of a table */
+
+
+enum inlets_arg_type {
+    INLETS_ARG_FLAG,        /* bool */
+    INLETS_ARG_TEXT,        /* const char * */
+    INLETS_ARG_NUMBER       /* uint32_t */
+};
+
+
+enum inlets_arg_source {
+    INLETS_ARG_DEFAULT = 0,
+    INLETS_ARG_ENVIRONMENT,
+    INLETS_ARG_ARGUMENT
+};
+
+
+struct inlets_arg {
+    const char            *name;
+    const char            *env;
+    const char            *value;   /* what help calls it */
+    const char            *preset;  /* text, or as help shows it */
+    const char            *help;
+    size_t                 offset;  /* of the field, in the caller's struct */
+    size_t                 secret;  /* of the copy, with secret_size */
+    size_t                 secret_size;     /* 0: no secret */
+    uint32_t               min;
+    uint32_t               max;
+    uint32_t               number;  /* default */
+    enum inlets_arg_type   type;
+    char                   letter;
+};
+
+
+struct inlets_args {
+    const struct inlets_arg  *table;
+    size_t                    n;
+    const char               *command;      /* "inlets client" */
+    void                    (*help)(void);
+};
+
+
+enum inlets_options_result {
+    INLETS_OPTIONS_RUN = 0,
+    INLETS_OPTIONS_DONE,        /* help or version was printed */
+    INLETS_OPTIONS_ERROR        /* the reason was printed */
+};
+
+
+/*
+ * argv[0] is the command's name.  Sets the fields of fields, and source[], of
+ * n elements; *ret_word is the index of the first word that is no flag.
+ *
+ * Secrets in argv are copied and overwritten there, also on failure.  Other
+ * strings stay in argv and in the environment, which must live on.
+ */
+enum inlets_options_result inlets_args_parse(const struct inlets_args *args,
+    int argc, char **argv, void *fields, enum inlets_arg_source *source,
+    int *ret_word);
+
+/* The rows of the help, with those of --help and --version. */
+void inlets_args_help(const struct inlets_args *args);
+
+/* 0, or INLETS_E_INVALID after a message. */
+int inlets_args_log_level(const char *text, enum inlets_log_level *ret);
+
+
+#endif /* INLETS_ARGS_H */
