@@ -12,7 +12,7 @@ RUN make deps && make modules && make client \
 FROM debian:12
 RUN apt-get update \
     && apt-get install -y --no-install-recommends nginx libnginx-mod-stream \
-           libcjson1 libyaml-0-2 \
+           libcjson1 libcurl4 libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /dest/usr/lib/nginx/modules/ /usr/lib/nginx/modules/
 COPY docker/edge.conf /etc/nginx/nginx.conf

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_inlets.h"
+#include "ngx_inlets_notify.h"
 #include "ngx_inlets_trunk.h"
 #include "inlets_name.h"
 
@@ -253,7 +254,7 @@ ngx_module_t  ngx_http_inlets_module = {
     ngx_http_inlets_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_inlets_notify_init_module,         /* init module */
     ngx_http_inlets_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -1054,6 +1055,12 @@ ngx_http_inlets_init_process(ngx_cycle_t *cycle)
         return rc;
     }
 
+    rc = ngx_inlets_notify_init_worker(cycle);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
     rc = ngx_inlets_settings_init_worker(cycle);
 
     if (rc != NGX_OK) {
@@ -1080,4 +1087,5 @@ ngx_http_inlets_exit_process(ngx_cycle_t *cycle)
 
     ngx_inlets_trunk_exit_worker(cycle);
     ngx_inlets_registry_exit_worker(cycle);
+    ngx_inlets_notify_exit_worker(cycle);
 }

@@ -21,18 +21,20 @@
 
 /* In shared memory, one for each settings file; kept over a reload. */
 
-#define NGX_INLETS_NOTIFY_REFUSALS  128
+#define NGX_INLETS_NOTIFY_REFUSALS  64
 
 typedef struct {
-    uint64_t                     key;         /* hash of address or id */
-    time_t                       since;       /* of the minute */
+    uint64_t                     key;         /* hash of the address or id */
+    time_t                       since;       /* begin of the minute */
     time_t                       told;
     ngx_uint_t                   count;
 } ngx_inlets_notify_refusal_t;
 
 typedef struct {
     ngx_uint_t                   started;     /* has been told */
-    ngx_inlets_notify_refusal_t  refusals[NGX_INLETS_NOTIFY_REFUSALS];
+    time_t                       told;        /* of refusals, the last time */
+    ngx_inlets_notify_refusal_t  addresses[NGX_INLETS_NOTIFY_REFUSALS];
+    ngx_inlets_notify_refusal_t  clients[NGX_INLETS_NOTIFY_REFUSALS];
 } ngx_inlets_notify_shctx_t;
 
 
@@ -56,7 +58,7 @@ void ngx_inlets_notify(ngx_inlets_settings_file_t *file,
 void ngx_inlets_notify_refused(ngx_inlets_settings_file_t *file,
     ngx_str_t *address, ngx_str_t *client_id, ngx_str_t *reason);
 
-/* module: in the master.  exit: what is still to be sent is dropped. */
+/* module: in the master.  exit: what is still to be sent is lost. */
 ngx_int_t ngx_inlets_notify_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_inlets_notify_init_worker(ngx_cycle_t *cycle);
 void ngx_inlets_notify_exit_worker(ngx_cycle_t *cycle);

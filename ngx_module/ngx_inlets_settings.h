@@ -84,6 +84,7 @@ typedef struct {
     ngx_inlets_provider_e        provider;
     ngx_str_t                    url;         /* http:// or https:// */
     ngx_str_t                    secret;      /* empty: not signed */
+    ngx_str_t                    ca_file;     /* empty: the system's */
     ngx_uint_t                   chinese;     /* language: zh */
 } ngx_inlets_notification_t;
 

@@ -8,6 +8,7 @@
 
 #include "ngx_inlets_settings.h"
 #include "ngx_inlets_settings_table.h"
+#include "ngx_inlets_notify.h"
 
 #include <ngx_event.h>
 
@@ -40,6 +41,7 @@ typedef struct {
 typedef struct {
     ngx_uint_t                   next;
     uint64_t                     told[16];    /* what was logged last */
+    ngx_inlets_notify_shctx_t    notify;
 } ngx_inlets_settings_shctx_t;
 
 

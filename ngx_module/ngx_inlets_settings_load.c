@@ -69,6 +69,8 @@ static ngx_int_t ngx_inlets_settings_url(ngx_inlets_settings_ctx_t *ctx,
 static ngx_int_t ngx_inlets_settings_given(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v,
     ngx_inlets_settings_secret_t *secret, ngx_uint_t file);
+static ngx_int_t ngx_inlets_settings_file_path(ngx_inlets_settings_ctx_t *ctx,
+    ngx_str_t *path);
 static ngx_int_t ngx_inlets_settings_secret(ngx_inlets_settings_ctx_t *ctx,
     ngx_inlets_settings_secret_t *secret, const char *name, ngx_str_t *ret);
 
@@ -331,6 +333,15 @@ ngx_inlets_settings_set(void *data, struct inlets_config *config,
 
     case NGX_INLETS_KEY_NOTIFY_SECRET_FILE:
         rc = ngx_inlets_settings_given(ctx, v, &ctx->notify, 1);
+        break;
+
+    case NGX_INLETS_KEY_NOTIFY_CA_FILE:
+        rc = ngx_inlets_settings_copy(ctx, v, &s->notification.ca_file);
+
+        if (rc == NGX_OK) {
+            rc = ngx_inlets_settings_file_path(ctx, &s->notification.ca_file);
+        }
+
         break;
 
     case NGX_INLETS_KEY_LANGUAGE:
@@ -734,13 +745,46 @@ ngx_inlets_settings_given(ngx_inlets_settings_ctx_t *ctx,
 }
 
 
+/* A relative one is in the folder of the settings file. */
+
+static ngx_int_t
+ngx_inlets_settings_file_path(ngx_inlets_settings_ctx_t *ctx, ngx_str_t *path)
+{
+    u_char     *p;
+    ngx_str_t   full, folder;
+
+    if (path->data[0] == '/') {
+        return NGX_OK;
+    }
+
+    folder = ctx->load->path;
+
+    while (folder.len && folder.data[folder.len - 1] != '/') {
+        folder.len--;
+    }
+
+    full.len = folder.len + path->len;
+    full.data = ngx_pnalloc(ctx->load->pool, full.len + 1);
+    if (full.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(full.data, folder.data, folder.len);
+    ngx_memcpy(p, path->data, path->len + 1);
+
+    *path = full;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_inlets_settings_secret(ngx_inlets_settings_ctx_t *ctx,
     ngx_inlets_settings_secret_t *secret, const char *name, ngx_str_t *ret)
 {
     char         reason[NGX_INLETS_SETTINGS_REASON];
-    size_t       dir, len;
-    u_char      *buf, *p;
+    size_t       len;
+    u_char      *buf;
     ngx_str_t    path, *source;
     ngx_int_t    rc;
     ngx_uint_t   i;
@@ -750,26 +794,11 @@ ngx_inlets_settings_secret(ngx_inlets_settings_ctx_t *ctx,
         return NGX_OK;
     }
 
-    dir = 0;
+    path = secret->file;
 
-    if (secret->file.data[0] != '/') {
-        p = ctx->load->path.data + ctx->load->path.len;
-
-        while (p > ctx->load->path.data && p[-1] != '/') {
-            p--;
-        }
-
-        dir = p - ctx->load->path.data;
-    }
-
-    path.len = dir + secret->file.len;
-    path.data = ngx_pnalloc(ctx->load->pool, path.len + 1);
-    if (path.data == NULL) {
+    if (ngx_inlets_settings_file_path(ctx, &path) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    p = ngx_cpymem(path.data, ctx->load->path.data, dir);
-    ngx_memcpy(p, secret->file.data, secret->file.len + 1);
 
     if (ctx->load->sources.nelts < NGX_INLETS_SETTINGS_SOURCES) {
         source = ngx_array_push(&ctx->load->sources);

@@ -317,6 +317,16 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .since = "0.1.0",
       .meaning = "The same, from a file." },
 
+    { .path = "notification.caFile",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_NOTIFY_CA_FILE,
+      .min = 1,
+      .max = 4096,
+      .expected = "a path",
+      .since = "0.1.0",
+      .meaning = "Authorities (PEM) to trust instead of the system's; "
+                 "relative to this file's folder." },
+
     { .path = "notification.language",
       .type = INLETS_CONFIG_CHOICE,
       .id = NGX_INLETS_KEY_LANGUAGE,
