@@ -5,7 +5,7 @@ use warnings;
 # reload, a client that resumes, and workers that are killed.
 
 use JSON::PP;
-use Test::More tests => 100;
+use Test::More tests => 128;
 
 use Inlets::Test;
 use Inlets::Test::Service;
