@@ -33,9 +33,13 @@ static void ngx_inlets_settings_reload(ngx_inlets_settings_file_t *file,
     ngx_log_t *log);
 static void ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log);
+static void ngx_inlets_settings_swapped(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log);
 static void ngx_inlets_settings_compare(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_t *old, ngx_log_t *log);
 static void ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log);
+static void ngx_inlets_settings_rejected(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log);
 static void ngx_inlets_settings_tell(ngx_inlets_settings_file_t *file);
 static ngx_uint_t ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file,
@@ -219,10 +223,7 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log)
 {
     uint64_t                key;
-    ngx_str_t              *text;
-    ngx_uint_t              i;
     ngx_pool_t             *rejected;
-    struct inlets_notice    notice;
     ngx_inlets_settings_t  *old;
 
     old = file->settings;
@@ -238,26 +239,8 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
 
     if (ngx_inlets_settings_elect(file, key)) {
-
-        ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "settings file \"%V\" read again, clients: %ui",
-                      &file->path, load->settings->nclients);
-
-        text = load->warnings.elts;
-
-        for (i = 0; i < load->warnings.nelts; i++) {
-            ngx_log_error(NGX_LOG_WARN, log, 0, "%V", &text[i]);
-        }
-
+        ngx_inlets_settings_swapped(file, load, log);
         ngx_inlets_settings_compare(file, old, log);
-
-        ngx_memzero(&notice, sizeof(struct inlets_notice));
-
-        notice.event = INLETS_NOTICE_SETTINGS_RELOADED;
-        notice.count = load->settings->nclients;
-        ngx_inlets_notify_text(&notice.path, &file->path);
-
-        ngx_inlets_notify(file, &notice);
     }
 
     ngx_inlets_settings_tell(file);
@@ -267,6 +250,34 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     }
 
     ngx_destroy_pool(old->pool);
+}
+
+
+static void
+ngx_inlets_settings_swapped(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log)
+{
+    ngx_str_t             *text;
+    ngx_uint_t             i;
+    struct inlets_notice   notice;
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "settings file \"%V\" read again, clients: %ui",
+                  &file->path, load->settings->nclients);
+
+    text = load->warnings.elts;
+
+    for (i = 0; i < load->warnings.nelts; i++) {
+        ngx_log_error(NGX_LOG_WARN, log, 0, "%V", &text[i]);
+    }
+
+    ngx_memzero(&notice, sizeof(struct inlets_notice));
+
+    notice.event = INLETS_NOTICE_SETTINGS_RELOADED;
+    notice.count = load->settings->nclients;
+    ngx_inlets_notify_text(&notice.path, &file->path);
+
+    ngx_inlets_notify(file, &notice);
 }
 
 
@@ -298,11 +309,7 @@ static void
 ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log)
 {
-    u_char                *p, *last, buf[NGX_INLETS_SETTINGS_TEXT];
-    uint64_t               key;
-    ngx_str_t             *text;
-    ngx_uint_t             i;
-    struct inlets_notice   notice;
+    uint64_t  key;
 
     key = load->hash;
     ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
@@ -315,34 +322,7 @@ ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
     }
 
     if (ngx_inlets_settings_elect(file, key)) {
-        text = load->faults.elts;
-        last = buf + NGX_INLETS_SETTINGS_TEXT - sizeof("; and 50 more");
-        p = buf;
-
-        for (i = 0; i < load->faults.nelts; i++) {
-
-            if (i && (size_t) (last - p) < text[i].len + 2) {
-                last = buf + NGX_INLETS_SETTINGS_TEXT;
-                p = ngx_slprintf(p, last, "; and %ui more",
-                                 load->faults.nelts - i);
-                break;
-            }
-
-            p = ngx_slprintf(p, last, "%s%V", i ? "; " : "", &text[i]);
-        }
-
-        ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "settings file \"%V\" rejected, the old settings stay "
-                      "in force: %*s", &file->path, (size_t) (p - buf), buf);
-
-        ngx_memzero(&notice, sizeof(struct inlets_notice));
-
-        notice.event = INLETS_NOTICE_SETTINGS_REJECTED;
-        notice.reason.data = (const char *) buf;
-        notice.reason.len = p - buf;
-        ngx_inlets_notify_text(&notice.path, &file->path);
-
-        ngx_inlets_notify(file, &notice);
+        ngx_inlets_settings_rejected(file, load, log);
     }
 
     if (file->rejected) {
@@ -353,6 +333,46 @@ ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
     file->sources = load->sources;
     file->hash = load->hash;
     file->state = load->state;
+}
+
+
+static void
+ngx_inlets_settings_rejected(ngx_inlets_settings_file_t *file,
+    ngx_inlets_settings_load_t *load, ngx_log_t *log)
+{
+    u_char                *p, *last, buf[NGX_INLETS_SETTINGS_TEXT];
+    ngx_str_t             *text;
+    ngx_uint_t             i;
+    struct inlets_notice   notice;
+
+    text = load->faults.elts;
+    last = buf + NGX_INLETS_SETTINGS_TEXT - sizeof("; and 50 more");
+    p = buf;
+
+    for (i = 0; i < load->faults.nelts; i++) {
+
+        if (i && (size_t) (last - p) < text[i].len + 2) {
+            last = buf + NGX_INLETS_SETTINGS_TEXT;
+            p = ngx_slprintf(p, last, "; and %ui more",
+                             load->faults.nelts - i);
+            break;
+        }
+
+        p = ngx_slprintf(p, last, "%s%V", i ? "; " : "", &text[i]);
+    }
+
+    ngx_log_error(NGX_LOG_ERR, log, 0,
+                  "settings file \"%V\" rejected, the old settings stay in "
+                  "force: %*s", &file->path, (size_t) (p - buf), buf);
+
+    ngx_memzero(&notice, sizeof(struct inlets_notice));
+
+    notice.event = INLETS_NOTICE_SETTINGS_REJECTED;
+    notice.reason.data = (const char *) buf;
+    notice.reason.len = p - buf;
+    ngx_inlets_notify_text(&notice.path, &file->path);
+
+    ngx_inlets_notify(file, &notice);
 }
 
 

@@ -72,6 +72,7 @@ my $SECOND = $ENV{INLETS_VALGRIND}
 my %test = map { $_ => Inlets::Test->new(workers => $_) } 1, 4;
 my $links = Inlets::Test->new(workers => 2);
 my $user = Inlets::Test->new(workers => 2);
+my $hook = Inlets::Test->new(workers => 4);
 
 
 for my $workers (1, 4) {
@@ -294,6 +295,53 @@ for my $workers (1, 4) {
        'and is in force');
 
     unlike($t->log(), qr/token-1|second|third/, 'no secret in the log');
+
+    $t->finish();
+}
+
+
+# One notification, whatever the number of workers.
+
+{
+    my $t = $hook;
+    my $heard = $t->dir() . '/heard';
+
+    my $receiver = $t->service(sub {
+        my ($socket) = @_;
+        my $request = $socket->read_request_head(5) or return;
+        my $body = $socket->read_exact($request->{headers}{'content-length'});
+
+        open my $fh, '>>', $heard or die;
+        syswrite $fh, "$body\n";
+        close $fh;
+
+        $socket->send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        $socket->close();
+    });
+
+    my $notify = "notification:\n  provider: webhook\n"
+                 . '  url: http://127.0.0.1:' . $receiver->port() . "/x\n";
+    my $heard_of = sub {
+        my ($event) = @_;
+        return scalar(() = $t->read_file('heard') =~ /"event":"$event"/g);
+    };
+
+    $t->file('server.yml', yaml('alice') . $notify);
+    $t->edge(domain => '', token => 'inlets_config server.yml;',
+             tcp_ports => 0)->run();
+
+    $t->file('server.yml', yaml('alice', 'bob') . $notify);
+    ok(wait_for { $heard_of->('settings_reloaded') } 10, 'told of a reload');
+
+    $t->file('server.yml', "tokn: topsecret\n");
+    ok(wait_for { $heard_of->('settings_rejected') } 10, 'told of bad settings');
+    like($t->read_file('heard'), qr/unknown key \\?"tokn/, 'and why');
+
+    sleep 1.5;
+
+    is($heard_of->('settings_reloaded'), 1, 'once');
+    is($heard_of->('settings_rejected'), 1, 'once');
+    unlike($t->read_file('heard'), qr/secret/, 'no secrets are told');
 
     $t->finish();
 }
