@@ -41,6 +41,10 @@ struct ngx_http_inlets_loc_conf_s {
     ngx_inlets_settings_file_t  *settings;    /* inlets_config, or NULL */
     ngx_array_t                 *tokens;      /* inlets_token: of ngx_str_t */
     ngx_flag_t                   public;      /* inlets_public */
+    ngx_msec_t                   public_timeout;
+    ngx_msec_t                   public_warn;
+    ngx_msec_t                   max_drift;   /* 0: off */
+    ngx_uint_t                   auth_attempts;    /* 0: any number */
     ngx_http_complex_value_t    *url;         /* inlets_url, or NULL */
 
     ngx_uint_t                   max_links;   /* advised and enforced */
@@ -100,6 +104,7 @@ typedef struct {
     ngx_str_t                    signature;   /* hex */
     ngx_uint_t                   http;        /* asks for an HTTP tunnel */
     ngx_uint_t                   has_name;    /* asks for a certain name */
+    ngx_uint_t                   drifted;     /* set: refused for its time */
 } ngx_http_inlets_auth_t;
 
 /*

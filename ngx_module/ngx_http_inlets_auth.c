@@ -4,9 +4,13 @@
  */
 
 
-#include "ngx_http_inlets.h"
+#include "ngx_http_inlets_policy.h"
 #include "inlets_protocol.h"
 #include "inlets_sign.h"
+
+
+#define NGX_HTTP_INLETS_DATE   48
+#define NGX_HTTP_INLETS_DRIFT  320
 
 
 static ngx_int_t ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
@@ -16,6 +20,9 @@ static ngx_int_t ngx_http_inlets_auth_tokens(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_inlets_settings_t *settings, ngx_array_t **tokens, ngx_pool_t *pool);
 static ngx_int_t ngx_http_inlets_auth_signature(ngx_array_t *secrets,
     ngx_http_inlets_auth_t *auth);
+static ngx_int_t ngx_http_inlets_auth_drift(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool);
+static void ngx_http_inlets_auth_date(u_char *buf, uint64_t msec);
 static ngx_int_t ngx_http_inlets_auth_fail(ngx_str_t *message,
     ngx_pool_t *pool, const char *fmt, ngx_str_t *value);
 
@@ -69,7 +76,84 @@ ngx_http_inlets_authenticate(ngx_http_inlets_loc_conf_t *ilcf,
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    return ngx_http_inlets_auth_drift(ilcf, auth, message, pool);
+}
+
+
+/*
+ * A login that was recorded is of no use later.  Both clocks are named, since
+ * the one that is wrong may be either.
+ */
+
+static ngx_int_t
+ngx_http_inlets_auth_drift(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool)
+{
+    u_char       theirs[NGX_HTTP_INLETS_DATE], ours[NGX_HTTP_INLETS_DATE];
+    u_char       apart[NGX_HTTP_INLETS_DURATION], most[NGX_HTTP_INLETS_DURATION];
+    uint64_t     now, then, drift;
+    ngx_msec_t   max;
+    ngx_uint_t   i;
+    ngx_time_t  *tp;
+
+    max = ngx_http_inlets_policy_drift(ilcf);
+
+    if (max == 0) {
+        return NGX_OK;
+    }
+
+    then = 0;
+
+    for (i = 0; i < auth->timestamp.len; i++) {
+        then = then * 10 + (auth->timestamp.data[i] - '0');
+    }
+
+    tp = ngx_timeofday();
+    now = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    drift = (then > now) ? then - now : now - then;
+
+    if (drift <= max) {
+        return NGX_OK;
+    }
+
+    auth->drifted = 1;
+
+    ngx_http_inlets_auth_date(theirs, then);
+    ngx_http_inlets_auth_date(ours, now);
+    *ngx_http_inlets_duration(apart, drift) = '\0';
+    *ngx_http_inlets_duration(most, max) = '\0';
+
+    message->data = ngx_pnalloc(pool, NGX_HTTP_INLETS_DRIFT);
+    if (message->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    message->len = ngx_slprintf(message->data,
+                                message->data + NGX_HTTP_INLETS_DRIFT,
+                                "clocks differ too much: %s at the client, "
+                                "%s at this server, %s apart, at most %s is "
+                                "allowed", theirs, ours, apart, most)
+                   - message->data;
+
+    return NGX_DECLINED;
+}
+
+
+/* RFC 3339; years of more than four digits are what was sent. */
+
+static void
+ngx_http_inlets_auth_date(u_char *buf, uint64_t msec)
+{
+    ngx_tm_t  tm;
+
+    ngx_gmtime((time_t) (msec / 1000), &tm);
+
+    *ngx_snprintf(buf, NGX_HTTP_INLETS_DATE - 1,
+                  "%4d-%02d-%02dT%02d:%02d:%02d.%03uiZ", tm.ngx_tm_year,
+                  tm.ngx_tm_mon, tm.ngx_tm_mday, tm.ngx_tm_hour,
+                  tm.ngx_tm_min, tm.ngx_tm_sec, (ngx_uint_t) (msec % 1000))
+        = '\0';
 }
 
 

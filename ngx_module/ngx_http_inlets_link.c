@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_inlets_link.h"
+#include "ngx_http_inlets_policy.h"
 #include "inlets_name.h"
 #include "inlets_protocol.h"
 #include "inlets_sign.h"
@@ -17,14 +18,19 @@
 struct ngx_http_inlets_link_s {
     ngx_inlets_id_t              id;
     ngx_http_inlets_loc_conf_t  *conf;
+    ngx_inlets_session_t        *session;
+    ngx_http_inlets_watch_t      watch;      /* of the settings */
     ngx_uint_t                   added;      /* to its tunnel */
 };
 
 
 static ngx_int_t ngx_http_inlets_link_arg(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
+static ngx_uint_t ngx_http_inlets_link_allowed(
+    ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_found_t *found);
 static void ngx_http_inlets_link_drain(ngx_inlets_session_t *session);
 static void ngx_http_inlets_link_check(ngx_inlets_session_t *session);
+static void ngx_http_inlets_link_changed(void *data);
 static void ngx_http_inlets_link_closed(ngx_inlets_session_t *session);
 
 
@@ -72,6 +78,11 @@ ngx_http_inlets_link_create(ngx_http_request_t *r,
         return NGX_HTTP_FORBIDDEN;
     }
 
+    if (!ngx_http_inlets_link_allowed(ilcf, &found)) {
+        *text = "client is no longer allowed";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     /* data channels of plain version 2, one a stream, branch off here */
 
     if (mux.len != 1 || mux.data[0] != '1') {
@@ -101,6 +112,28 @@ ngx_http_inlets_link_create(ngx_http_request_t *r,
     *ret = link;
 
     return NGX_OK;
+}
+
+
+/* What the tunnel's identity may have now, whatever it was at its login. */
+
+static ngx_uint_t
+ngx_http_inlets_link_allowed(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_inlets_found_t *found)
+{
+    u_char                     text[256];
+    ngx_http_inlets_holding_t  holding;
+
+    ngx_memzero(&holding, sizeof(ngx_http_inlets_holding_t));
+
+    holding.auth = found->auth;
+    holding.type = found->type;
+    holding.client_id.data = found->client_id;
+    holding.client_id.len = found->client_id_len;
+    holding.port = found->port;
+
+    return ngx_http_inlets_policy(ilcf, &holding, text, sizeof(text))
+           == NGX_OK;
 }
 
 
@@ -144,6 +177,7 @@ ngx_http_inlets_link_start(ngx_connection_t *c, void *data, u_char *early,
     ngx_http_inlets_link_t *link = data;
 
     ngx_int_t                    rc;
+    ngx_msec_t                   timeout;
     ngx_inlets_session_t        *session;
     struct inlets_mux_conf       conf;
     ngx_http_inlets_loc_conf_t  *ilcf;
@@ -170,9 +204,16 @@ ngx_http_inlets_link_start(ngx_connection_t *c, void *data, u_char *early,
     session->closed = ngx_http_inlets_link_closed;
     session->drain = ngx_http_inlets_link_drain;
     session->check = ngx_http_inlets_link_check;
-    session->timeout = ilcf->heartbeat_interval;
 
-    rc = ngx_inlets_tunnel_add_link(ilcf->connect, &link->id, session);
+    ngx_http_inlets_policy_heartbeat(ilcf, &session->timeout, &timeout);
+
+    link->session = session;
+    link->watch.changed = ngx_http_inlets_link_changed;
+    link->watch.data = link;
+
+    rc = (ngx_http_inlets_watch_link(ilcf, &link->watch) == NGX_OK)
+         ? ngx_inlets_tunnel_add_link(ilcf->connect, &link->id, session)
+         : NGX_ERROR;
 
     if (rc != NGX_OK) {
 
@@ -224,7 +265,8 @@ ngx_http_inlets_link_check(ngx_inlets_session_t *session)
     link = session->data;
 
     if (ngx_inlets_registry_find_id(link->conf->connect, &link->id, &found)
-        == NGX_DECLINED)
+        == NGX_DECLINED
+        || !ngx_http_inlets_link_allowed(link->conf, &found))
     {
         ngx_log_error(NGX_LOG_INFO, session->connection->log, 0,
                       "link closed, its tunnel has ended");
@@ -236,11 +278,28 @@ ngx_http_inlets_link_check(ngx_inlets_session_t *session)
 
 
 static void
+ngx_http_inlets_link_changed(void *data)
+{
+    ngx_msec_t               timeout;
+    ngx_http_inlets_link_t  *link;
+
+    link = data;
+
+    ngx_http_inlets_policy_heartbeat(link->conf, &link->session->timeout,
+                                     &timeout);
+
+    ngx_http_inlets_link_check(link->session);
+}
+
+
+static void
 ngx_http_inlets_link_closed(ngx_inlets_session_t *session)
 {
     ngx_http_inlets_link_t  *link;
 
     link = session->data;
+
+    ngx_http_inlets_watch_end(&link->watch);
 
     if (!link->added) {
         return;

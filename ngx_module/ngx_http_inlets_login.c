@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_inlets_monitor_impl.h"
+#include "ngx_inlets_attempts.h"
 
 
 #define NGX_HTTP_INLETS_MAX_NUMBER    9007199254740991.0    /* 2^53 - 1 */
@@ -19,6 +20,18 @@ static void ngx_http_inlets_login_capabilities(cJSON *json,
     ngx_http_inlets_login_t *login);
 static void ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_login_rules(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
+    const char **fault);
+static ngx_int_t ngx_http_inlets_login_basic(
+    ngx_http_inlets_monitor_t *monitor, cJSON *list,
+    ngx_inlets_rules_t *rules);
+static ngx_int_t ngx_http_inlets_login_ranges(cJSON *list,
+    ngx_inlets_rules_t *rules,
+    ngx_int_t (*add)(ngx_inlets_rules_t *rules, ngx_str_t *text));
+static ngx_int_t ngx_http_inlets_login_authenticate(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
+    ngx_pool_t *pool);
 static ngx_int_t ngx_http_inlets_login_type(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login);
 
@@ -54,6 +67,8 @@ ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor,
         ngx_http_inlets_monitor_refuse(monitor, "%s", fault);
         return;
     }
+
+    monitor->asked = login.auth.client_id;
 
     pool = ngx_create_pool(NGX_MIN_POOL_SIZE * 8, log);
     if (pool == NULL) {
@@ -141,6 +156,9 @@ ngx_http_inlets_login_parse(cJSON *json, ngx_http_inlets_login_t *login,
 
     ngx_http_inlets_login_capabilities(json, login);
 
+    item = cJSON_GetObjectItemCaseSensitive(json, "access");
+    login->access = cJSON_IsNull(item) ? NULL : item;
+
     return NGX_OK;
 }
 
@@ -227,9 +245,8 @@ static void
 ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_pool_t *pool)
 {
-    ngx_int_t               rc;
-    ngx_str_t               message;
-    ngx_http_inlets_text_t  warning;
+    const char              *fault;
+    ngx_http_inlets_text_t   warning;
 
     if (ngx_strcmp(login->version.data, INLETS_PROTOCOL_V2) < 0
         && ngx_http_inlets_text(&warning, INLETS_WARN_VERSION,
@@ -244,16 +261,7 @@ ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
                        && ngx_strcmp(login->type.data, INLETS_TYPE_HTTP) == 0;
     login->auth.has_name = (login->name.len != 0);
 
-    rc = ngx_http_inlets_authenticate(monitor->conf, &login->auth, &message,
-                                      pool);
-
-    if (rc == NGX_ERROR) {
-        ngx_http_inlets_ws_close(&monitor->ws, "no memory");
-        return;
-    }
-
-    if (rc != NGX_OK) {
-        ngx_http_inlets_monitor_refuse(monitor, "%V", &message);
+    if (ngx_http_inlets_login_authenticate(monitor, login, pool) != NGX_OK) {
         return;
     }
 
@@ -272,7 +280,203 @@ ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
         return;
     }
 
+    if (ngx_http_inlets_login_rules(monitor, login, &fault) != NGX_OK) {
+        ngx_http_inlets_monitor_refuse(monitor, "%s", fault);
+        return;
+    }
+
     ngx_http_inlets_register(monitor, login, pool);
+}
+
+
+/* Addresses that guess are not even checked for a while. */
+
+static ngx_int_t
+ngx_http_inlets_login_authenticate(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, ngx_pool_t *pool)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    message;
+    ngx_http_inlets_loc_conf_t  *ilcf;
+
+    ilcf = monitor->conf;
+
+    if (ilcf->auth_attempts
+        && ngx_inlets_attempts_check(ilcf->connect, monitor->sockaddr)
+           != NGX_OK)
+    {
+        ngx_http_inlets_monitor_refuse(monitor, INLETS_FAIL_ATTEMPTS);
+        return NGX_DECLINED;
+    }
+
+    login->auth.drifted = 0;
+
+    rc = ngx_http_inlets_authenticate(ilcf, &login->auth, &message, pool);
+
+    if (rc == NGX_ERROR) {
+        ngx_http_inlets_ws_close(&monitor->ws, "no memory");
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (ilcf->auth_attempts
+        && !login->auth.drifted
+        && ngx_inlets_attempts_failed(ilcf->connect, monitor->sockaddr,
+                                      ilcf->auth_attempts)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, monitor->ws.connection->log, 0,
+                      "inlets: %ui logins from %V failed within a minute, "
+                      "it is refused for %d seconds", ilcf->auth_attempts,
+                      &monitor->peer->client, NGX_INLETS_ATTEMPTS_TIME);
+    }
+
+    ngx_http_inlets_monitor_refuse(monitor, "%V", &message);
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * Rules for visitors.  What isn't understood is refused: a tunnel that is open
+ * to more visitors than its client believes is worse than none.
+ */
+
+static ngx_int_t
+ngx_http_inlets_login_rules(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, const char **fault)
+{
+    cJSON  *access, *item, *basic, *allow, *deny;
+
+    access = login->access;
+
+    if (access == NULL) {
+        return NGX_OK;
+    }
+
+    *fault = "invalid access rules";
+    basic = NULL;
+    allow = NULL;
+    deny = NULL;
+
+    if (!cJSON_IsObject(access)) {
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(item, access) {
+
+        if (ngx_strcmp(item->string, "basic") == 0 && basic == NULL) {
+            basic = item;
+
+        } else if (ngx_strcmp(item->string, "allow") == 0 && allow == NULL) {
+            allow = item;
+
+        } else if (ngx_strcmp(item->string, "deny") == 0 && deny == NULL) {
+            deny = item;
+
+        } else if (ngx_strcmp(item->string, "passAuth") == 0
+                   && cJSON_IsBool(item))
+        {
+            login->rules.pass_auth = cJSON_IsTrue(item);
+
+        } else {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (basic && monitor->type != NGX_INLETS_HTTP) {
+        *fault = "user names and passwords are only for http tunnels";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_inlets_login_basic(monitor, basic, &login->rules) != NGX_OK
+        || ngx_http_inlets_login_ranges(allow, &login->rules,
+                                        ngx_inlets_rules_allow)
+           != NGX_OK
+        || ngx_http_inlets_login_ranges(deny, &login->rules,
+                                        ngx_inlets_rules_deny)
+           != NGX_OK
+        || ngx_inlets_rules_seal(&login->rules, monitor->conf->connect)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* An empty list is as wrong as one that can't be read: it lets all in. */
+
+static ngx_int_t
+ngx_http_inlets_login_basic(ngx_http_inlets_monitor_t *monitor, cJSON *list,
+    ngx_inlets_rules_t *rules)
+{
+    cJSON      *item;
+    ngx_str_t   user, password;
+
+    if (list == NULL) {
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) == 0) {
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(item, list) {
+
+        if (!cJSON_IsObject(item)
+            || ngx_http_inlets_login_string(item, "username",
+                                            NGX_INLETS_RULES_TEXT, &user)
+               != NGX_OK
+            || ngx_http_inlets_login_string(item, "password",
+                                            NGX_INLETS_RULES_TEXT, &password)
+               != NGX_OK
+            || ngx_inlets_rules_basic(rules, monitor->conf->connect, &user,
+                                      &password)
+               != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_login_ranges(cJSON *list, ngx_inlets_rules_t *rules,
+    ngx_int_t (*add)(ngx_inlets_rules_t *rules, ngx_str_t *text))
+{
+    cJSON      *item;
+    ngx_str_t   text;
+
+    if (list == NULL) {
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) == 0) {
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(item, list) {
+
+        if (!cJSON_IsString(item)) {
+            return NGX_DECLINED;
+        }
+
+        text.data = (u_char *) item->valuestring;
+        text.len = ngx_strlen(item->valuestring);
+
+        if (add(rules, &text) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

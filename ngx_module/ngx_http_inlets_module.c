@@ -131,6 +131,34 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
       offsetof(ngx_http_inlets_loc_conf_t, public),
       NULL },
 
+    { ngx_string("inlets_public_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_inlets_loc_conf_t, public_timeout),
+      &ngx_http_inlets_time_post },
+
+    { ngx_string("inlets_public_warn"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_inlets_loc_conf_t, public_warn),
+      NULL },
+
+    { ngx_string("inlets_max_drift"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_inlets_loc_conf_t, max_drift),
+      NULL },
+
+    { ngx_string("inlets_auth_attempts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_inlets_loc_conf_t, auth_attempts),
+      NULL },
+
     { ngx_string("inlets_url"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_set_complex_value_slot,
@@ -557,6 +585,10 @@ ngx_http_inlets_create_loc_conf(ngx_conf_t *cf)
     conf->settings = NGX_CONF_UNSET_PTR;
     conf->tokens = NGX_CONF_UNSET_PTR;
     conf->public = NGX_CONF_UNSET;
+    conf->public_timeout = NGX_CONF_UNSET_MSEC;
+    conf->public_warn = NGX_CONF_UNSET_MSEC;
+    conf->max_drift = NGX_CONF_UNSET_MSEC;
+    conf->auth_attempts = NGX_CONF_UNSET_UINT;
     conf->url = NGX_CONF_UNSET_PTR;
     conf->max_links = NGX_CONF_UNSET_UINT;
     conf->max_streams = NGX_CONF_UNSET_UINT;
@@ -586,6 +618,11 @@ ngx_http_inlets_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->settings, prev->settings, NULL);
     ngx_conf_merge_ptr_value(conf->tokens, prev->tokens, NULL);
     ngx_conf_merge_value(conf->public, prev->public, 0);
+    ngx_conf_merge_msec_value(conf->public_timeout, prev->public_timeout,
+                              600000);
+    ngx_conf_merge_msec_value(conf->public_warn, prev->public_warn, 120000);
+    ngx_conf_merge_msec_value(conf->max_drift, prev->max_drift, 300000);
+    ngx_conf_merge_uint_value(conf->auth_attempts, prev->auth_attempts, 10);
     ngx_conf_merge_ptr_value(conf->url, prev->url, NULL);
     ngx_conf_merge_uint_value(conf->max_links, prev->max_links, 8);
     ngx_conf_merge_uint_value(conf->max_streams, prev->max_streams, 1024);

@@ -12,6 +12,7 @@ static void ngx_http_inlets_monitor_message(ngx_http_inlets_ws_t *ws,
 static void ngx_http_inlets_monitor_timeout(ngx_http_inlets_ws_t *ws);
 static void ngx_http_inlets_monitor_drain(ngx_http_inlets_ws_t *ws);
 static void ngx_http_inlets_monitor_deadline(ngx_event_t *ev);
+static void ngx_http_inlets_monitor_changed(void *data);
 static void ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws,
     const char *reason);
 
@@ -68,6 +69,13 @@ ngx_http_inlets_monitor_create(ngx_http_request_t *r,
 
     monitor->port = ngx_inet_get_port(c->local_sockaddr);
 
+    monitor->sockaddr = ngx_palloc(c->pool, c->socklen);
+    if (monitor->sockaddr == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(monitor->sockaddr, c->sockaddr, c->socklen);
+
 #if (NGX_HTTP_SSL)
     monitor->secure = (c->ssl != NULL);
 #endif
@@ -120,6 +128,9 @@ ngx_http_inlets_monitor_start(ngx_connection_t *c, void *data, u_char *early,
     ws->timeout = ngx_http_inlets_monitor_timeout;
     ws->drain = ngx_http_inlets_monitor_drain;
     ws->closed = ngx_http_inlets_monitor_closed;
+
+    monitor->watch.changed = ngx_http_inlets_monitor_changed;
+    monitor->watch.data = monitor;
 
     ngx_add_timer(c->read, monitor->conf->auth_timeout);
 
@@ -193,7 +204,7 @@ ngx_http_inlets_monitor_timeout(ngx_http_inlets_ws_t *ws)
         return;
     }
 
-    timeout = monitor->conf->heartbeat_timeout;
+    timeout = monitor->timeout;
     silent = ngx_current_msec - ws->received;
 
     if (silent >= timeout) {
@@ -258,6 +269,103 @@ ngx_http_inlets_monitor_deadline(ngx_event_t *ev)
 }
 
 
+/* The settings file has changed: what was granted may be no longer. */
+
+static void
+ngx_http_inlets_monitor_changed(void *data)
+{
+    ngx_http_inlets_monitor_t *monitor = data;
+
+    cJSON                      *json;
+    ngx_msec_t                  interval, timeout;
+    ngx_inlets_identity_t      *identity;
+    ngx_http_inlets_text_t      text;
+    ngx_http_inlets_holding_t   holding;
+
+    ngx_http_inlets_ws_cork(&monitor->ws);
+
+    ngx_http_inlets_monitor_holding(monitor, &holding);
+
+    if (ngx_http_inlets_policy(monitor->conf, &holding, text.data,
+                               sizeof(text.data))
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_NOTICE, monitor->ws.connection->log, 0,
+                      "inlets: tunnel %s ended by changed settings: %s",
+                      monitor->peer->id, text.data);
+
+        json = cJSON_CreateObject();
+        cJSON_AddStringToObject(json, "message", (char *) text.data);
+        cJSON_AddBoolToObject(json, "fatal", 1);
+
+        monitor->forget = 1;
+
+        ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_ERROR, json);
+        ngx_http_inlets_ws_finish(&monitor->ws, INLETS_WS_CLOSE_POLICY,
+                                  "no longer allowed by the settings");
+        goto done;
+    }
+
+    identity = ngx_http_inlets_policy_identity(monitor->conf, monitor->auth,
+                                               &monitor->client_id);
+
+    ngx_inlets_registry_set_max_streams(monitor->conf->connect, &monitor->id,
+                                        identity ? identity->max_streams : 0);
+
+    ngx_http_inlets_policy_heartbeat(monitor->conf, &interval, &timeout);
+
+    if (interval != monitor->interval || timeout != monitor->timeout) {
+        ngx_http_inlets_monitor_heartbeat(monitor);
+        ngx_add_timer(monitor->ws.connection->read, monitor->timeout);
+    }
+
+done:
+
+    ngx_http_inlets_ws_uncork(&monitor->ws);
+}
+
+
+void
+ngx_http_inlets_monitor_holding(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_holding_t *holding)
+{
+    u_char  *dot;
+
+    ngx_memzero(holding, sizeof(ngx_http_inlets_holding_t));
+
+    holding->auth = monitor->auth;
+    holding->listed = monitor->listed;
+    holding->type = monitor->type;
+    holding->client_id = monitor->client_id;
+    holding->port = monitor->tunnel_port;
+
+    dot = ngx_strlchr(monitor->host.data,
+                      monitor->host.data + monitor->host.len, '.');
+
+    if (dot) {
+        holding->label.data = monitor->host.data;
+        holding->label.len = dot - monitor->host.data;
+    }
+}
+
+
+void
+ngx_http_inlets_monitor_heartbeat(ngx_http_inlets_monitor_t *monitor)
+{
+    cJSON  *json;
+
+    ngx_http_inlets_policy_heartbeat(monitor->conf, &monitor->interval,
+                                     &monitor->timeout);
+
+    json = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(json, "pingInterval", monitor->interval);
+    cJSON_AddNumberToObject(json, "pingTimeout", INLETS_PING_TIMEOUT);
+
+    ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_CONFIG, json);
+}
+
+
 static void
 ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws, const char *reason)
 {
@@ -271,6 +379,9 @@ ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws, const char *reason)
         ngx_del_timer(&monitor->deadline);
     }
 
+    ngx_http_inlets_public_end(monitor);
+    ngx_http_inlets_watch_end(&monitor->watch);
+
     if (!monitor->registered) {
         ngx_log_error(NGX_LOG_INFO, log, 0,
                       "monitor closed before login: %s", reason);
@@ -283,8 +394,10 @@ ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws, const char *reason)
                   "inlets: tunnel %s client %V ended: %s",
                   monitor->peer->id, &monitor->client_id, reason);
 
+    ngx_http_inlets_tell_offline(monitor, reason);
+
     ngx_inlets_registry_end(monitor->conf->connect, &monitor->id,
-                            monitor->conf->remember);
+                            monitor->forget ? 0 : monitor->conf->remember);
 
     ngx_inlets_tunnel_close(&monitor->id, reason);
 }
@@ -313,6 +426,8 @@ ngx_http_inlets_monitor_refuse(ngx_http_inlets_monitor_t *monitor,
 
     ngx_log_error(NGX_LOG_INFO, monitor->ws.connection->log, 0,
                   "inlets: client refused: %s", text.data);
+
+    ngx_http_inlets_tell_refused(monitor, text.data, text.len);
 
     ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_AUTHENTICATE, json);
     ngx_http_inlets_ws_finish(&monitor->ws, 0, "client refused");

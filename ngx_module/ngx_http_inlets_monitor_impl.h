@@ -4,6 +4,8 @@
  *   ngx_http_inlets_monitor.c   its life: events, heartbeat, drain, end
  *   ngx_http_inlets_login.c     the "authenticate" event and its checks
  *   ngx_http_inlets_register.c  a name or port for the tunnel, the answer
+ *   ngx_http_inlets_tell.c      notifications of all that
+ *   ngx_http_inlets_public.c    the lifetime of tunnels without credentials
  */
 
 #ifndef _NGX_HTTP_INLETS_MONITOR_IMPL_H_INCLUDED_
@@ -11,6 +13,7 @@
 
 
 #include "ngx_http_inlets_monitor.h"
+#include "ngx_http_inlets_policy.h"
 #include "ngx_http_inlets_ws.h"
 #include "inlets_name.h"
 #include "inlets_protocol.h"
@@ -46,12 +49,30 @@ struct ngx_http_inlets_monitor_s {
     ngx_str_t                    host;
     ngx_str_t                    client_id;
     in_port_t                    tunnel_port;
+    ngx_str_t                    version;    /* of the client */
+    ngx_str_t                    asked;      /* during login: the id claimed */
+
+    struct sockaddr             *sockaddr;   /* the request's: the connection
+                                                may have another, see realip */
+
+    ngx_inlets_auth_e            auth;
+    ngx_http_inlets_watch_t      watch;      /* of the settings */
+    ngx_msec_t                   interval;   /* of heartbeats, as the client
+                                                knows it */
+    ngx_msec_t                   timeout;
+
+    time_t                       since;
+    ngx_event_t                  public;     /* without credentials: */
+    ngx_msec_t                   lifetime;
+    ngx_msec_t                   left;       /* from the next warning on */
 
     ngx_event_t                  deadline;   /* of draining */
 
     unsigned                     attempted:1;
     unsigned                     registered:1;
     unsigned                     draining:1;
+    unsigned                     listed:1;   /* an entry of "clients" */
+    unsigned                     forget:1;   /* its route, when it ends */
 };
 
 
@@ -61,6 +82,8 @@ typedef struct {
     ngx_http_inlets_auth_t       auth;
     ngx_str_t                    type;
     ngx_str_t                    name;       /* subDomain */
+    cJSON                       *access;     /* rules for visitors, or NULL */
+    ngx_inlets_rules_t           rules;
     ngx_str_t                    version;
     ngx_uint_t                   port;       /* tunnelPort */
     ngx_inlets_id_t              resume;
@@ -78,6 +101,25 @@ void ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor, cJSON *json);
 /* register: claims, keeps and answers, or refuses. */
 void ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_pool_t *pool);
+
+/* tell: to whom the settings say.  offline: before the tunnel is ended. */
+void ngx_http_inlets_tell_online(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login);
+void ngx_http_inlets_tell_offline(ngx_http_inlets_monitor_t *monitor,
+    const char *reason);
+void ngx_http_inlets_tell_refused(ngx_http_inlets_monitor_t *monitor,
+    u_char *text, size_t len);
+
+/* public: does nothing for others. */
+void ngx_http_inlets_public_start(ngx_http_inlets_monitor_t *monitor);
+void ngx_http_inlets_public_end(ngx_http_inlets_monitor_t *monitor);
+
+/* What the tunnel has, to be judged by policy. */
+void ngx_http_inlets_monitor_holding(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_holding_t *holding);
+
+/* The event @@CONFIG with the values in force. */
+void ngx_http_inlets_monitor_heartbeat(ngx_http_inlets_monitor_t *monitor);
 
 /* Sends [name,payload] and frees payload; NULL: there was no memory for it. */
 void ngx_http_inlets_monitor_event(ngx_http_inlets_monitor_t *monitor,

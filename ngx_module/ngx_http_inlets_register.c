@@ -17,6 +17,19 @@ static ngx_int_t ngx_http_inlets_register_identity(
 static ngx_int_t ngx_http_inlets_register_claim_host(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
     ngx_inlets_claim_t *claim, ngx_http_inlets_text_t *fault);
+static ngx_int_t ngx_http_inlets_register_resume(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
+    ngx_inlets_claim_t *claim);
+static ngx_int_t ngx_http_inlets_register_allowed(
+    ngx_http_inlets_monitor_t *monitor, ngx_inlets_claim_t *claim,
+    u_char *label, size_t len, ngx_http_inlets_text_t *fault);
+static ngx_int_t ngx_http_inlets_register_label(
+    ngx_http_inlets_login_t *login, ngx_inlets_identity_t *identity,
+    ngx_uint_t tries, char *label, ngx_http_inlets_text_t *fault);
+static void ngx_http_inlets_register_fault(ngx_inlets_claim_t *claim,
+    ngx_int_t rc, ngx_http_inlets_text_t *fault);
+static void ngx_http_inlets_register_limits(
+    ngx_http_inlets_monitor_t *monitor, ngx_inlets_claim_t *claim);
 static ngx_int_t ngx_http_inlets_register_claim_port(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
     ngx_inlets_claim_t *claim, ngx_http_inlets_text_t *fault);
@@ -53,6 +66,7 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     claim.id = monitor->id;
     claim.resume = login->resumes ? &login->resume : NULL;
     claim.max_links = monitor->conf->max_links;
+    claim.rules = &login->rules;
 
     rc = ngx_http_inlets_register_identity(monitor, login, &claim, pool);
 
@@ -65,6 +79,8 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
         ngx_http_inlets_ws_close(&monitor->ws, "no memory");
         return;
     }
+
+    ngx_http_inlets_register_limits(monitor, &claim);
 
     if (monitor->conf->settings) {
         claim.limit = ngx_inlets_settings_limit(
@@ -105,6 +121,7 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
                       (ngx_uint_t) monitor->tunnel_port);
     }
 
+    ngx_http_inlets_tell_online(monitor, login);
     ngx_http_inlets_register_accept(monitor, login);
 }
 
@@ -136,6 +153,9 @@ ngx_http_inlets_register_identity(ngx_http_inlets_monitor_t *monitor,
         claim->client_id.len = p - claim->client_id.data;
 
         claim->identity = login->auth.type;
+        claim->auth = (ngx_strcmp(login->auth.type.data, INLETS_AUTH_PUBLIC)
+                       == 0)
+                      ? NGX_INLETS_AUTH_PUBLIC : NGX_INLETS_AUTH_TOKEN;
 
         return NGX_OK;
     }
@@ -147,6 +167,7 @@ ngx_http_inlets_register_identity(ngx_http_inlets_monitor_t *monitor,
     }
 
     claim->client_id = *client_id;
+    claim->auth = NGX_INLETS_AUTH_CREDENTIALS;
 
     claim->identity.len = sizeof(INLETS_AUTH_CREDENTIALS ":") - 1
                           + client_id->len;
@@ -162,16 +183,39 @@ ngx_http_inlets_register_identity(ngx_http_inlets_monitor_t *monitor,
 }
 
 
+/* What the entry in "clients" grants; valid until the claim is made. */
+
+static void
+ngx_http_inlets_register_limits(ngx_http_inlets_monitor_t *monitor,
+    ngx_inlets_claim_t *claim)
+{
+    ngx_inlets_identity_t  *identity;
+
+    monitor->auth = claim->auth;
+
+    identity = ngx_http_inlets_policy_identity(monitor->conf, claim->auth,
+                                               &claim->client_id);
+    if (identity == NULL) {
+        return;
+    }
+
+    monitor->listed = 1;
+
+    claim->max_tunnels = identity->max_tunnels;
+    claim->max_streams = identity->max_streams;
+    claim->ports = identity->restricted_ports ? identity->ports : NULL;
+}
+
+
 static ngx_int_t
 ngx_http_inlets_register_claim_host(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_inlets_claim_t *claim,
     ngx_http_inlets_text_t *fault)
 {
-    int          rc;
-    char         label[INLETS_LABEL_MAX + 1];
-    u_char       random[INLETS_LABEL_RANDOM];
-    ngx_int_t    claimed;
-    ngx_uint_t   tries;
+    char                    label[INLETS_LABEL_MAX + 1];
+    ngx_int_t               rc, claimed;
+    ngx_uint_t              tries, max;
+    ngx_inlets_identity_t  *identity;
 
     if (monitor->domain.len == 0 || monitor->domain.data[0] == '[') {
         ngx_http_inlets_text(fault, "this edge has no domain to name tunnels "
@@ -179,34 +223,39 @@ ngx_http_inlets_register_claim_host(ngx_http_inlets_monitor_t *monitor,
         return NGX_DECLINED;
     }
 
-    if (login->name.len) {
-        rc = inlets_label_normalize((char *) login->name.data,
-                                    login->name.len, label);
-        if (rc != INLETS_OK) {
-            ngx_http_inlets_text(fault, "invalid subDomain: %s",
-                                 inlets_strerror(rc));
-            return NGX_DECLINED;
-        }
-    }
-
-    if (login->name.len == 0 && claim->resume
-        && ngx_inlets_registry_claim(monitor->conf->connect, claim,
-                                     monitor->ws.connection->log)
-           == NGX_OK)
-    {
+    if (ngx_http_inlets_register_resume(monitor, login, claim) == NGX_OK) {
         return NGX_OK;
     }
 
-    for (tries = 0; tries < NGX_HTTP_INLETS_TRIES; tries++) {
+    identity = ngx_http_inlets_policy_identity(monitor->conf, claim->auth,
+                                               &claim->client_id);
 
-        if (login->name.len == 0) {
+    max = login->name.len ? 1 : NGX_HTTP_INLETS_TRIES;
 
-            if (RAND_bytes(random, sizeof(random)) != 1) {
-                ngx_http_inlets_text(fault, "internal error");
-                return NGX_DECLINED;
-            }
+    if (identity && identity->restricted_names && max > 1) {
+        max += identity->names->nelts;
+    }
 
-            inlets_label_random(random, label);
+    ngx_http_inlets_text(fault, INLETS_FAIL_NAME_USED);
+
+    for (tries = 0; tries < max; tries++) {
+
+        rc = ngx_http_inlets_register_label(login, identity, tries, label,
+                                            fault);
+        if (rc == NGX_AGAIN) {
+            continue;
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_http_inlets_register_allowed(monitor, claim,
+                                             (u_char *) label,
+                                             ngx_strlen(label), fault)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
         }
 
         claim->host.len = ngx_snprintf(claim->host.data,
@@ -228,18 +277,159 @@ ngx_http_inlets_register_claim_host(ngx_http_inlets_monitor_t *monitor,
         }
 
         if (claimed != NGX_BUSY) {
-            ngx_http_inlets_text(fault, "this edge is full, try again later");
+            ngx_http_inlets_register_fault(claim, claimed, fault);
             return NGX_DECLINED;
-        }
-
-        if (login->name.len) {
-            break;
         }
     }
 
-    ngx_http_inlets_text(fault, INLETS_FAIL_NAME_USED);
+    return NGX_DECLINED;
+}
+
+
+/* Without a name: that of the session that is resumed, if it is one. */
+
+static ngx_int_t
+ngx_http_inlets_register_resume(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login, ngx_inlets_claim_t *claim)
+{
+    u_char                  *dot;
+    ngx_http_inlets_text_t   fault;
+
+    if (login->name.len
+        || claim->resume == NULL
+        || ngx_inlets_registry_claim(monitor->conf->connect, claim,
+                                     monitor->ws.connection->log)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    dot = ngx_strlchr(claim->host.data, claim->host.data + claim->host.len,
+                      '.');
+
+    if (dot
+        && ngx_http_inlets_register_allowed(monitor, claim, claim->host.data,
+                                            dot - claim->host.data, &fault)
+           == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_inlets_registry_end(monitor->conf->connect, &monitor->id, 0);
 
     return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_register_allowed(ngx_http_inlets_monitor_t *monitor,
+    ngx_inlets_claim_t *claim, u_char *label, size_t len,
+    ngx_http_inlets_text_t *fault)
+{
+    ngx_http_inlets_holding_t  holding;
+
+    ngx_memzero(&holding, sizeof(ngx_http_inlets_holding_t));
+
+    holding.auth = claim->auth;
+    holding.listed = monitor->listed;
+    holding.type = claim->type;
+    holding.client_id = claim->client_id;
+    holding.label.data = label;
+    holding.label.len = len;
+    holding.port = claim->port;
+
+    return ngx_http_inlets_policy(monitor->conf, &holding, fault->data,
+                                  sizeof(fault->data));
+}
+
+
+/*
+ * The name to try: the one asked for, or those that the client may have in
+ * turn, with '*' made random, or a random one.  NGX_AGAIN: none this time.
+ */
+
+static ngx_int_t
+ngx_http_inlets_register_label(ngx_http_inlets_login_t *login,
+    ngx_inlets_identity_t *identity, ngx_uint_t tries, char *label,
+    ngx_http_inlets_text_t *fault)
+{
+    int         rc;
+    u_char      random[INLETS_LABEL_RANDOM], *p, *last, *star, *dst;
+    char        name[INLETS_LABEL_MAX + 1], text[2 * INLETS_LABEL_MAX + 1];
+    ngx_str_t  *pattern;
+
+    if (login->name.len) {
+        rc = inlets_label_normalize((char *) login->name.data,
+                                    login->name.len, label);
+        if (rc != INLETS_OK) {
+            ngx_http_inlets_text(fault, "invalid subDomain: %s",
+                                 inlets_strerror(rc));
+            return NGX_DECLINED;
+        }
+
+        return NGX_OK;
+    }
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        ngx_http_inlets_text(fault, "internal error");
+        return NGX_DECLINED;
+    }
+
+    inlets_label_random(random, name);
+
+    if (identity == NULL || !identity->restricted_names) {
+        ngx_memcpy(label, name, sizeof(name));
+        return NGX_OK;
+    }
+
+    if (identity->names->nelts == 0) {
+        ngx_http_inlets_text(fault, "client \"%V\" may have no subDomain",
+                             &identity->id);
+        return NGX_DECLINED;
+    }
+
+    pattern = identity->names->elts;
+    pattern += tries % identity->names->nelts;
+
+    last = pattern->data + pattern->len;
+    star = ngx_strlchr(pattern->data, last, '*');
+
+    if ((star == NULL && tries >= identity->names->nelts)
+        || pattern->len > INLETS_LABEL_MAX)
+    {
+        return NGX_AGAIN;
+    }
+
+    dst = (u_char *) text;
+
+    for (p = pattern->data; p < last; p++) {
+
+        if (p == star) {
+            dst = ngx_cpymem(dst, name, ngx_strlen(name));
+
+        } else if (*p != '*') {
+            *dst++ = *p;
+        }
+    }
+
+    rc = inlets_label_normalize(text, dst - (u_char *) text, label);
+
+    return (rc == INLETS_OK) ? NGX_OK : NGX_AGAIN;
+}
+
+
+static void
+ngx_http_inlets_register_fault(ngx_inlets_claim_t *claim, ngx_int_t rc,
+    ngx_http_inlets_text_t *fault)
+{
+    if (rc == NGX_ABORT) {
+        ngx_http_inlets_text(fault, "client \"%V\" has as many tunnels as it "
+                             "may have: %ui", &claim->client_id,
+                             claim->max_tunnels);
+        return;
+    }
+
+    ngx_http_inlets_text(fault, "this edge is full, try again later");
 }
 
 
@@ -249,6 +439,13 @@ ngx_http_inlets_register_claim_port(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_text_t *fault)
 {
     claim->port = (in_port_t) login->port;
+
+    if (ngx_http_inlets_register_allowed(monitor, claim, (u_char *) "", 0,
+                                         fault)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
 
     switch (ngx_inlets_registry_claim(monitor->conf->connect, claim,
                                       monitor->ws.connection->log))
@@ -274,8 +471,12 @@ ngx_http_inlets_register_claim_port(ngx_http_inlets_monitor_t *monitor,
 
         break;
 
+    case NGX_ABORT:
+        ngx_http_inlets_register_fault(claim, NGX_ABORT, fault);
+        break;
+
     default:
-        ngx_http_inlets_text(fault, "this edge is full, try again later");
+        ngx_http_inlets_register_fault(claim, NGX_ERROR, fault);
         break;
     }
 
@@ -311,13 +512,23 @@ ngx_http_inlets_register_keep(ngx_http_inlets_monitor_t *monitor,
         }
     }
 
+    if (ngx_http_inlets_watch_monitor(monitor->conf, &monitor->watch)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     monitor->tunnel_port = claim->port;
+    monitor->since = claim->since;
     monitor->registered = 1;
     monitor->ws.limit = NGX_HTTP_INLETS_LIMIT_AFTER;
 
     inlets_uuid_format(monitor->id.data, (char *) monitor->peer->id);
 
-    ngx_add_timer(c->read, monitor->conf->heartbeat_timeout);
+    ngx_http_inlets_policy_heartbeat(monitor->conf, &monitor->interval,
+                                     &monitor->timeout);
+
+    ngx_add_timer(c->read, monitor->timeout);
 
     return NGX_OK;
 }
@@ -352,13 +563,7 @@ ngx_http_inlets_register_accept(ngx_http_inlets_monitor_t *monitor,
 
     ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_AUTHENTICATE, json);
 
-    json = cJSON_CreateObject();
-
-    cJSON_AddNumberToObject(json, "pingInterval",
-                            monitor->conf->heartbeat_interval);
-    cJSON_AddNumberToObject(json, "pingTimeout", INLETS_PING_TIMEOUT);
-
-    ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_CONFIG, json);
+    ngx_http_inlets_monitor_heartbeat(monitor);
 
     if (monitor->type == NGX_INLETS_TCP) {
         json = cJSON_CreateObject();
@@ -370,6 +575,8 @@ ngx_http_inlets_register_accept(ngx_http_inlets_monitor_t *monitor,
 
         ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_TCP_READY, json);
     }
+
+    ngx_http_inlets_public_start(monitor);
 }
 
 

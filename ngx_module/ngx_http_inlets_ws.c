@@ -39,6 +39,8 @@ static void ngx_http_inlets_ws_shutdown(ngx_http_inlets_ws_t *ws);
 #if (NGX_HTTP_SSL)
 static void ngx_http_inlets_ws_ssl_shutdown_handler(ngx_connection_t *c);
 #endif
+static void ngx_http_inlets_ws_end(ngx_http_inlets_ws_t *ws,
+    ngx_uint_t code, const char *told, const char *reason);
 static void ngx_http_inlets_ws_settle(ngx_http_inlets_ws_t *ws);
 static void ngx_http_inlets_ws_destroy(ngx_http_inlets_ws_t *ws);
 
@@ -354,7 +356,7 @@ ngx_http_inlets_ws_peer_close(ngx_http_inlets_ws_t *ws,
         code = INLETS_WS_CLOSE_NORMAL;
     }
 
-    ngx_http_inlets_ws_finish(ws, code, "client closed WebSocket");
+    ngx_http_inlets_ws_end(ws, code, NULL, "client closed WebSocket");
 }
 
 
@@ -442,8 +444,32 @@ ngx_http_inlets_ws_room(ngx_http_inlets_ws_t *ws, size_t size)
 
 
 void
+ngx_http_inlets_ws_cork(ngx_http_inlets_ws_t *ws)
+{
+    ws->busy = 1;
+}
+
+
+void
+ngx_http_inlets_ws_uncork(ngx_http_inlets_ws_t *ws)
+{
+    ngx_http_inlets_ws_settle(ws);
+}
+
+
+void
 ngx_http_inlets_ws_finish(ngx_http_inlets_ws_t *ws, ngx_uint_t code,
     const char *reason)
+{
+    ngx_http_inlets_ws_end(ws, code, reason, reason);
+}
+
+
+/* told: in the Close frame, or NULL. */
+
+static void
+ngx_http_inlets_ws_end(ngx_http_inlets_ws_t *ws, ngx_uint_t code,
+    const char *told, const char *reason)
 {
     int     n;
     u_char  payload[INLETS_WS_CONTROL_MAX];
@@ -457,7 +483,12 @@ ngx_http_inlets_ws_finish(ngx_http_inlets_ws_t *ws, ngx_uint_t code,
 
     if (code) {
         n = inlets_ws_close_write(payload, sizeof(payload), (uint16_t) code,
-                                  NULL);
+                                  told);
+        if (n < 0) {
+            n = inlets_ws_close_write(payload, sizeof(payload),
+                                      (uint16_t) code, NULL);
+        }
+
         if (n >= 0) {
             (void) ngx_http_inlets_ws_queue(ws, INLETS_WS_CLOSE, payload, n);
         }

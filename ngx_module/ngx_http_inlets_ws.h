@@ -63,13 +63,21 @@ void ngx_http_inlets_ws_init(ngx_http_inlets_ws_t *ws, ngx_connection_t *c);
 void ngx_http_inlets_ws_start(ngx_http_inlets_ws_t *ws, u_char *early,
     size_t len);
 
+/*
+ * Around several messages from outside of a handler of ws: the struct lives at
+ * least until uncork(), which sends them.
+ */
+void ngx_http_inlets_ws_cork(ngx_http_inlets_ws_t *ws);
+void ngx_http_inlets_ws_uncork(ngx_http_inlets_ws_t *ws);
+
 /* A text message; the peer that doesn't read is closed. */
 void ngx_http_inlets_ws_send(ngx_http_inlets_ws_t *ws, void *text,
     size_t len);
 
 /*
  * finish(): flushes what was sent before, then closes TCP; with a Close frame
- * unless code is 0.  close(): at once.  Both call closed().
+ * of code
+ * and reason unless code is 0.  close(): at once.  Both call closed().
  */
 void ngx_http_inlets_ws_finish(ngx_http_inlets_ws_t *ws, ngx_uint_t code,
     const char *reason);

@@ -95,10 +95,22 @@
 #define INLETS_FAIL_SIGNATURE        "invalid signature"
 #define INLETS_FAIL_NAME_USED                                                 \
     "domain id has been used, please use another"
+#define INLETS_FAIL_ATTEMPTS                                                  \
+    "too many failed logins from this address, try again in a minute"
 #define INLETS_FAIL_TYPE             "unknown tunnel type \"%s\""
 
 #define INLETS_WARN_VERSION                                                   \
     "Warning: client version(%s) should be >= server(" INLETS_PROTOCOL_V2 ")"
+
+
+/* Tunnels without credentials; %s is a duration. */
+#define INLETS_WARN_PUBLIC                                                    \
+    "Unauthenticated (public) monitor session; max lifetime is %s."
+#define INLETS_WARN_PUBLIC_SOON                                               \
+    "Unauthenticated session will close in %s."
+#define INLETS_WARN_PUBLIC_OVER                                               \
+    "Unauthenticated session reached the %s limit; closing."
+#define INLETS_CLOSE_PUBLIC          "public monitor session timeout"
 
 
 /* Bodies of the errors on the data path, each with a line feed after it. */

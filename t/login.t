@@ -13,6 +13,7 @@ use Inlets::Test::WebSocket;
 my $t = Inlets::Test->new(workers => 2);
 
 $t->edge(
+    http => 'inlets_max_drift 0; inlets_auth_attempts 0;',
     tcp_ports => 2,
     domain => '',
     server => 'inlets_domain example.com;',
