@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <libwebsockets.h>
 
@@ -12,6 +11,7 @@
 #include "link.h"
 #include "log.h"
 #include "monitor.h"
+#include "rlimit.h"
 #include "tls.h"
 #include "tunnel.h"
 
@@ -51,22 +51,6 @@ signal_caught(uv_signal_t *handle, int signum)
                signum == SIGINT ? "SIGINT" : "SIGTERM");
 
     inlets_tunnel_stop(client->tunnel);
-}
-
-
-/* Each visitor's connection takes a descriptor. */
-
-static void
-raise_descriptor_limit(void)
-{
-    struct rlimit  limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0
-        && limit.rlim_cur < limit.rlim_max)
-    {
-        limit.rlim_cur = limit.rlim_max;
-        (void) setrlimit(RLIMIT_NOFILE, &limit);
-    }
 }
 
 
@@ -206,7 +190,7 @@ inlets_client_run(const struct inlets_options *options)
     inlets_log_init(options->log_level, options->log_utc);
 
     (void) signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    (void) inlets_raise_descriptors();
 
     if (start_loop(&c) != 0) {
         inlets_log_fatal("cannot set up the event loop");
