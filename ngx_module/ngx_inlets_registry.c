@@ -294,7 +294,8 @@ ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     ngx_rbtree_init(&sh->clients, &sh->clients_sentinel,
                     ngx_str_rbtree_insert_value);
-    ngx_queue_init(&sh->idle);
+    ngx_queue_init(&sh->idle[0]);
+    ngx_queue_init(&sh->idle[1]);
     ngx_inlets_row_init(&sh->row);
 
     reg->sh = sh;

@@ -24,20 +24,24 @@ typedef struct {
 } ngx_inlets_worker_node_t;
 
 
-/* The fields above "worker" are written by its process only, unlocked. */
+/*
+ * The counters are written by the process of the worker only, unlocked, and
+ * are not in the cache line of what others read to find their own share.
+ */
 
 struct ngx_inlets_share_s {
+    ngx_inlets_worker_node_t    *worker;
+    ngx_inlets_row_t            *row;         /* NULL: it has ended */
+    ngx_queue_t                  row_queue;
+    ngx_queue_t                  worker_queue;
+    u_char                       pad[64 - 6 * sizeof(void *)];
+
     volatile uint64_t            up;
     volatile uint64_t            down;
     volatile uint64_t            requests;
     volatile uint64_t            streams;
     volatile uint64_t            errors;
-    volatile ngx_uint_t          streams_now;
-
-    ngx_inlets_worker_node_t    *worker;
-    ngx_inlets_row_t            *row;         /* NULL: it has ended */
-    ngx_queue_t                  row_queue;
-    ngx_queue_t                  worker_queue;
+    volatile uint64_t            streams_now;
 };
 
 
@@ -127,7 +131,8 @@ typedef struct {
 
     ngx_rbtree_t                 clients;
     ngx_rbtree_node_t            clients_sentinel;
-    ngx_queue_t                  idle;        /* clients, the latest first */
+    ngx_queue_t                  idle[2];     /* clients, the latest first,
+                                                 of one session: [1] */
     ngx_uint_t                   nclients;
     ngx_uint_t                   nidle;
     ngx_uint_t                   ntunnels;

@@ -16,6 +16,8 @@
 #define NGX_INLETS_IDLE_SHORT    10
 
 
+static ngx_uint_t ngx_inlets_client_forget(ngx_inlets_registry_t *reg,
+    ngx_uint_t passing, time_t age);
 static ngx_uint_t ngx_inlets_client_used(ngx_inlets_client_node_t *client);
 static void ngx_inlets_client_delete(ngx_inlets_registry_t *reg,
     ngx_inlets_client_node_t *client);
@@ -96,14 +98,9 @@ ngx_inlets_client_release(ngx_inlets_registry_t *reg,
     client->used = ngx_time();
     reg->sh->nidle++;
 
-    if (!client->passing) {
-        ngx_queue_insert_head(&reg->sh->idle, &client->queue);
-        return;
-    }
+    ngx_queue_insert_head(&reg->sh->idle[client->passing], &client->queue);
 
-    ngx_queue_insert_tail(&reg->sh->idle, &client->queue);
-
-    if (ngx_queue_empty(&client->row.shares)) {
+    if (client->passing && ngx_queue_empty(&client->row.shares)) {
         ngx_inlets_client_delete(reg, client);
     }
 }
@@ -112,25 +109,15 @@ ngx_inlets_client_release(ngx_inlets_registry_t *reg,
 void
 ngx_inlets_client_expire(ngx_inlets_registry_t *reg)
 {
-    ngx_uint_t                 n;
-    ngx_inlets_client_node_t  *client;
+    ngx_uint_t  n;
 
-    for (n = 0; n < 2 && !ngx_queue_empty(&reg->sh->idle); n++) {
+    for (n = 0; n < 2; n++) {
+        (void) ngx_inlets_client_forget(reg, 1, NGX_INLETS_IDLE_SHORT);
+        (void) ngx_inlets_client_forget(reg, 0, NGX_INLETS_IDLE_LONG);
+    }
 
-        client = ngx_queue_data(ngx_queue_last(&reg->sh->idle),
-                                ngx_inlets_client_node_t, queue);
-
-        if (reg->sh->nidle <= NGX_INLETS_IDLE_CLIENTS
-            && ngx_time() - client->used
-               < (client->passing ? NGX_INLETS_IDLE_SHORT
-                                  : NGX_INLETS_IDLE_LONG))
-        {
-            return;
-        }
-
-        if (!ngx_inlets_client_evict(reg)) {
-            return;
-        }
+    if (reg->sh->nidle > NGX_INLETS_IDLE_CLIENTS) {
+        (void) ngx_inlets_client_evict(reg);
     }
 }
 
@@ -138,14 +125,31 @@ ngx_inlets_client_expire(ngx_inlets_registry_t *reg)
 ngx_uint_t
 ngx_inlets_client_evict(ngx_inlets_registry_t *reg)
 {
-    ngx_queue_t               *q;
+    return ngx_inlets_client_forget(reg, 1, 0)
+           || ngx_inlets_client_forget(reg, 0, 0);
+}
+
+
+/* The one that has been idle for longest, if for that long; 0: none. */
+
+static ngx_uint_t
+ngx_inlets_client_forget(ngx_inlets_registry_t *reg, ngx_uint_t passing,
+    time_t age)
+{
+    ngx_queue_t               *q, *idle;
     ngx_inlets_client_node_t  *client;
 
-    for (q = ngx_queue_last(&reg->sh->idle);
-         q != ngx_queue_sentinel(&reg->sh->idle);
+    idle = &reg->sh->idle[passing];
+
+    for (q = ngx_queue_last(idle);
+         q != ngx_queue_sentinel(idle);
          q = ngx_queue_prev(q))
     {
         client = ngx_queue_data(q, ngx_inlets_client_node_t, queue);
+
+        if (ngx_time() - client->used < age) {
+            return 0;
+        }
 
         if (!ngx_inlets_client_used(client)) {
             ngx_inlets_client_delete(reg, client);
@@ -417,6 +421,8 @@ ngx_inlets_registry_zone_row(ngx_inlets_registry_t *reg,
     ngx_inlets_zone_row_t *row)
 {
     ngx_shmtx_lock(&reg->shpool->mutex);
+
+    ngx_inlets_client_expire(reg);
 
     row->tunnels = reg->sh->ntunnels;
     row->clients = reg->sh->nclients - reg->sh->nidle;
