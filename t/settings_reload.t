@@ -80,7 +80,7 @@ for my $workers (1, 4) {
 
     $t->file('server.yml', yaml('alice'));
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0,
+             tcp_ports => 0, http => 'inlets_auth_attempts 0;',
              events => 'accept_mutex off;')->run();
 
     ok(all_know($t, 'alice', 1), "$workers workers: alice is let in");
@@ -261,7 +261,7 @@ for my $workers (1, 4) {
     symlink '..data/server.yml', "$dir/server.yml" or die;
 
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0)->run();
+             tcp_ports => 0, http => 'inlets_auth_attempts 0;')->run();
     ok(all_know($t, 'v1', 1), 'through two links');
 
     symlink 'v2', "$dir/..data.new" or die;
@@ -328,7 +328,7 @@ for my $workers (1, 4) {
 
     $t->file('server.yml', yaml('alice') . $notify);
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0)->run();
+             tcp_ports => 0, http => 'inlets_auth_attempts 0;')->run();
 
     $t->file('server.yml', yaml('alice', 'bob') . $notify);
     ok(wait_for { $heard_of->('settings_reloaded') } 10, 'told of a reload');
@@ -357,7 +357,8 @@ SKIP: {
     $t->file('server.yml', yaml('alice'));
     chmod 0600, $t->dir() . '/server.yml';
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0, main => 'user nobody nogroup;')->run();
+             tcp_ports => 0, http => 'inlets_auth_attempts 0;',
+             main => 'user nobody nogroup;')->run();
 
     ok($t->wait_log(qr/\[warn\].*worker processes can't read settings file ".*": a change will only be seen by "nginx -s reload"/, 5),
        'workers that may not read the file are warned of');
