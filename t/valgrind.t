@@ -15,7 +15,8 @@ plan skip_all => 'valgrind is missing' if !-x '/usr/bin/valgrind';
 plan skip_all => 'this is a run with sanitizers'
     if $Inlets::Test::BUILD =~ m{/asan/?$};
 
-my @files = grep { -e } map { "t/$_.t" } qw(http tcp);
+my @files = grep { -e } map { "t/$_.t" } qw(http tcp hostile
+                                                  reload);
 
 plan skip_all => 'no test of the main paths' if !@files;
 
