@@ -11,6 +11,7 @@
 #include "link.h"
 #include "log.h"
 #include "monitor.h"
+#include "report.h"
 #include "rlimit.h"
 #include "tls.h"
 #include "tunnel.h"
@@ -107,6 +108,7 @@ finish_loop(struct inlets_client *c)
     uv_close((uv_handle_t *) &c->sigterm, NULL);
 
     inlets_tunnel_destroy(c->tunnel);
+    inlets_report_destroy(c->report);
 
     inlets_resolver_destroy(c->edge);
     inlets_resolver_destroy(c->local);
@@ -150,7 +152,13 @@ start_client(struct inlets_client *c)
     c->edge = inlets_resolver_create(&c->loop, &o->remote, EDGE_NAME_TTL);
     c->local = inlets_resolver_create(&c->loop, &o->upstream, LOCAL_NAME_TTL);
 
-    if (c->input == NULL || c->edge == NULL || c->local == NULL) {
+    if (o->report_url != NULL) {
+        c->report = inlets_report_create(&c->loop, o);
+    }
+
+    if (c->input == NULL || c->edge == NULL || c->local == NULL
+        || (o->report_url != NULL && c->report == NULL))
+    {
         inlets_log_fatal("no memory");
         return -1;
     }
@@ -173,11 +181,6 @@ announce(const struct inlets_options *o)
     if (!o->remote.tls) {
         inlets_log(INLETS_LOG_DEBUG, "the connection to the edge is not "
                    "encrypted");
-    }
-
-    if (o->report_url != NULL && *o->report_url != '\0') {
-        inlets_log(INLETS_LOG_WARN, "--report-url is not in this release and "
-                   "is ignored, it comes later");
     }
 }
 
@@ -204,6 +207,7 @@ inlets_client_run(const struct inlets_options *options)
 
         if (c.tunnel != NULL) {
             (void) uv_run(&c.loop, UV_RUN_DEFAULT);
+            inlets_report_wait(c.report);
 
         } else {
             inlets_log_fatal("no memory");

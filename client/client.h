@@ -22,6 +22,7 @@
 
 struct lws_context;
 struct inlets_link;
+struct inlets_report;
 struct inlets_tunnel;
 
 
@@ -40,6 +41,7 @@ struct inlets_client {
 
     struct inlets_link           *dirty;        /* to be flushed this turn */
     struct inlets_tunnel         *tunnel;
+    struct inlets_report         *report;       /* NULL: not asked for */
 
     uv_prepare_t                  prepare;
     uv_check_t                    check;

@@ -8,6 +8,7 @@
 
 #include "inlets_error.h"
 #include "inlets_version.h"
+#include "report.h"
 #include "secret.h"
 
 
@@ -122,7 +123,7 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
     [OPT_REPORT_URL] = {
         .name = "report-url", .env = "REPORT_URL",
         .type = INLETS_ARG_TEXT, .value = "URL", .offset = FIELD(report_url),
-        .help = "report errors to this address (not in this release)" },
+        .help = "post a report there when the tunnel fails" },
 
     [OPT_LOG_LEVEL] = {
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
@@ -277,6 +278,15 @@ check_addresses(struct inlets_options *o, const char *upstream)
         inlets_log_fatal("remote must be host:port or a URL, not \"%s\": %s",
                          o->remote_text, inlets_strerror(rc));
         return rc;
+    }
+
+    if (o->report_url != NULL && *o->report_url == '\0') {
+        o->report_url = NULL;
+    }
+
+    if (o->report_url != NULL && !inlets_report_url_valid(o->report_url)) {
+        inlets_log_fatal("report-url must be an http:// or https:// URL");
+        return INLETS_E_INVALID;
     }
 
     if (o->sub_domain == NULL || *o->sub_domain == '\0') {

@@ -12,6 +12,7 @@
 #include "inlets_name.h"
 #include "inlets_protocol.h"
 #include "log.h"
+#include "report.h"
 #include "session.h"
 
 
@@ -20,6 +21,8 @@
 #define TUNNEL_STABLE        10000      /* up for so long: back-off restarts */
 #define TUNNEL_OLD           16         /* sessions that drain at once */
 #define TUNNEL_NO_LIMIT      UINT64_MAX /* of draining */
+#define TUNNEL_LOST          60000      /* away for so long: it is reported */
+#define TUNNEL_WHY           512
 
 #define PUBLIC_SESSION_OVER  "public monitor session timeout"
 
@@ -43,10 +46,14 @@ struct inlets_tunnel {
 
     struct inlets_backoff   backoff;
     uint64_t                up_since;       /* ms */
+    uint32_t                attempts;       /* since it was up */
+    uv_timer_t              lost;           /* until that is reported */
+    char                    why[TUNNEL_WHY];
     uint64_t                drain_deadline; /* ms, of current, 0: it stays */
     uint64_t                next_deadline;  /* the same of next */
 
     bool                    was_up;
+    bool                    reporting;      /* each failure, from now on */
     bool                    stopping;
     bool                    over;
 
@@ -83,6 +90,61 @@ now_ms(const struct inlets_tunnel *t)
 }
 
 
+/* "http demo at edge.example.com:443" */
+
+static void
+report(struct inlets_tunnel *t)
+{
+    const struct inlets_options  *o = t->client->options;
+    const char                   *what = t->name;
+    char                          edge[INLETS_URL_AUTHORITY];
+    char                          port[16] = "";
+    char                          text[INLETS_URL_AUTHORITY + 96];
+
+    inlets_url_authority(&o->remote, true, edge);
+
+    if (o->tcp) {
+        what = port;
+
+        if (t->port != 0) {
+            snprintf(port, sizeof(port), "%u", t->port);
+        }
+    }
+
+    snprintf(text, sizeof(text), "%s%s%s at %s", o->tcp ? "tcp" : "http",
+             *what != '\0' ? " " : "", what, edge);
+
+    inlets_report_send(t->client->report, text, t->why, t->attempts);
+}
+
+
+static void
+lost_for_long(uv_timer_t *timer)
+{
+    struct inlets_tunnel  *t = timer->data;
+
+    t->reporting = true;
+
+    report(t);
+}
+
+
+/* Reported at once before it has ever been up, else when it stays away. */
+
+static void
+failed(struct inlets_tunnel *t, const char *why, bool lost)
+{
+    snprintf(t->why, sizeof(t->why), "%s", why);
+
+    if (lost) {
+        (void) uv_timer_start(&t->lost, lost_for_long, TUNNEL_LOST, 0);
+
+    } else if (t->reporting && t->current == NULL) {
+        report(t);
+    }
+}
+
+
 static void
 tunnel_over(struct inlets_tunnel *t, int status)
 {
@@ -105,6 +167,7 @@ tunnel_over(struct inlets_tunnel *t, int status)
 
     (void) uv_timer_stop(&t->retry);
     (void) uv_timer_stop(&t->deadline);
+    (void) uv_timer_stop(&t->lost);
 
     inlets_client_finish(t->client, status);
 }
@@ -125,6 +188,8 @@ connect_next(uv_timer_t *timer)
     if (t->next != NULL) {
         return;
     }
+
+    t->attempts++;
 
     inlets_url_authority(&o->remote, true, edge);
 
@@ -356,6 +421,9 @@ session_up(void *data, struct inlets_session *session)
     t->next = NULL;
     t->was_up = true;
     t->up_since = now_ms(t);
+    t->attempts = 0;
+    t->reporting = false;
+    (void) uv_timer_stop(&t->lost);
 
     if (before != NULL) {
         inlets_log(INLETS_LOG_INFO, "moved to another edge process");
@@ -448,6 +516,8 @@ session_ended(void *data, struct inlets_session *session,
         inlets_log(INLETS_LOG_ERROR, "%s%s",
                    end == INLETS_SESSION_REFUSED ? "authentication failed: "
                                                  : "", why);
+        snprintf(t->why, sizeof(t->why), "%s", why);
+        report(t);
         tunnel_over(t, EXIT_FAILURE);
         return;
     }
@@ -457,6 +527,8 @@ session_ended(void *data, struct inlets_session *session,
         tunnel_over(t, EXIT_SUCCESS);
         return;
     }
+
+    failed(t, why, was_current);
 
     if (t->next == NULL && !uv_is_active((uv_handle_t *) &t->retry)) {
         retry(t, why);
@@ -541,6 +613,10 @@ inlets_tunnel_create(struct inlets_client *client)
     (void) uv_timer_init(&client->loop, &t->deadline);
     t->deadline.data = t;
 
+    (void) uv_timer_init(&client->loop, &t->lost);
+    t->lost.data = t;
+    t->reporting = true;
+
     connect_next(&t->retry);
 
     return t;
@@ -565,6 +641,15 @@ deadline_closed(uv_handle_t *handle)
 }
 
 
+static void
+lost_closed(uv_handle_t *handle)
+{
+    struct inlets_tunnel  *t = handle->data;
+
+    uv_close((uv_handle_t *) &t->deadline, deadline_closed);
+}
+
+
 void
 inlets_tunnel_destroy(struct inlets_tunnel *tunnel)
 {
@@ -581,7 +666,7 @@ inlets_tunnel_destroy(struct inlets_tunnel *tunnel)
         inlets_session_destroy(tunnel->old[i].session);
     }
 
-    uv_close((uv_handle_t *) &tunnel->deadline, deadline_closed);
+    uv_close((uv_handle_t *) &tunnel->lost, lost_closed);
 }
 
 

@@ -249,11 +249,6 @@ for my $way (@ways) {
     is($t->get('/', host => 'way.example.com')->{body}, "it works\n",
        "$name: answer");
 
-    if ($name eq 'report URL') {
-        like($client->output, qr/warning: --report-url is not in this release/,
-             "$name: a warning");
-    }
-
     is($client->stop(), 0, "$name: exit code");
 }
 
