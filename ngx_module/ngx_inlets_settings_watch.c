@@ -410,7 +410,8 @@ ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file, uint64_t key)
 static ngx_uint_t
 ngx_inlets_settings_differ(ngx_str_t *a, ngx_str_t *b)
 {
-    return a->len != b->len || ngx_memcmp(a->data, b->data, a->len) != 0;
+    return a->len != b->len
+           || (a->len && ngx_memcmp(a->data, b->data, a->len) != 0);
 }
 
 
