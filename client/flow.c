@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 
-#define FLOW_BULK       16384       /* a read of so much calls for splice() */
-#define FLOW_SMALL      4096        /* and one of less ends that */
-#define FLOW_SPLICE     (1 << 20)   /* the pipe is full long before */
-#define FLOW_BUDGET     (1 << 20)   /* bytes in one turn of the loop */
-#define FLOW_IDLE_PIPES 32
+#define FLOW_BULK        16384      /* a read of so much calls for splice() */
+#define FLOW_SMALL       4096       /* and one of less ends that */
+#define FLOW_SPLICE      (1 << 20)  /* the pipe is full long before */
+#define FLOW_BUDGET      (1 << 20)  /* bytes in one turn of the loop */
+#define FLOW_IDLE_PIPES  32
 
 #define SPLICE_FLAGS  (SPLICE_F_MOVE|SPLICE_F_NONBLOCK)
 

@@ -1,6 +1,8 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "client.h"
+#include "forward.h"
 #include "options.h"
 
 
@@ -9,6 +11,10 @@ main(int argc, char **argv)
 {
     struct inlets_options  options;
     int                    status = EXIT_FAILURE;
+
+    if (argc > 1 && strcmp(argv[1], "forward") == 0) {
+        return inlets_forward_main(argc - 1, argv + 1);
+    }
 
     switch (inlets_options_parse(argc, argv, &options)) {
 
