@@ -136,7 +136,8 @@ parse_address(const char *flag, const char *text, struct inlets_url *ret)
 
     if (rc != INLETS_OK) {
         inlets_log_fatal("%s must be host:port, such as 127.0.0.1:3000, not "
-                         "\"%s\": %s", flag, text, inlets_strerror(rc));
+                         "\"%s\": %s", flag, inlets_log_address(text),
+                         inlets_strerror(rc));
     }
 
     return rc;

@@ -137,3 +137,12 @@ inlets_log_fatal(const char *format, ...)
     log_line(STDERR_FILENO, false, "Error: ", format, ap);
     va_end(ap);
 }
+
+
+const char *
+inlets_log_address(const char *address)
+{
+    const char  *at = strrchr(address, '@');
+
+    return at != NULL ? at : address;
+}

@@ -33,5 +33,8 @@ void inlets_log_notice(const char *format, ...)
 void inlets_log_fatal(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 
+/* The part of an address that may be shown: a password may precede "@". */
+const char *inlets_log_address(const char *address);
+
 
 #endif /* INLETS_LOG_H */

@@ -267,8 +267,8 @@ check_addresses(struct inlets_options *o, const char *upstream)
 
     if (rc != INLETS_OK) {
         inlets_log_fatal("upstream must be port or hostname:port, such as 9000 "
-                         "or 127.0.0.1:9000, not \"%s\": %s", upstream,
-                         inlets_strerror(rc));
+                         "or 127.0.0.1:9000, not \"%s\": %s",
+                         inlets_log_address(upstream), inlets_strerror(rc));
         return rc;
     }
 
@@ -276,7 +276,8 @@ check_addresses(struct inlets_options *o, const char *upstream)
 
     if (rc != INLETS_OK) {
         inlets_log_fatal("remote must be host:port or a URL, not \"%s\": %s",
-                         o->remote_text, inlets_strerror(rc));
+                         inlets_log_address(o->remote_text),
+                         inlets_strerror(rc));
         return rc;
     }
 

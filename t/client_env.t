@@ -57,6 +57,21 @@ like($client->output, qr/expected 'clientId:clientSecret'/, 'and text');
 unlike($client->output, qr/no-colon/, 'without the value');
 
 
+# Nor is a password shown that someone puts into an address.
+
+for my $case ([{ REMOTE => 'https://me:pass5@127.0.0.1/' }, 9000],
+              [{}, 'http://me:pass5@127.0.0.1:9000'])
+{
+    my ($env, $upstream) = @$case;
+
+    $client = client($env, 'http', $upstream);
+    is($client->wait_exit(), 1, 'a password in an address: exit code');
+    like($client->output, qr/user name or password may not be in the URL/,
+         'and text');
+    unlike($client->output, qr/pass5/, 'without the password');
+}
+
+
 # An empty variable is one that is not set.
 
 $client = client({ map { $_ => '' } qw(SUB_DOMAIN TUNNEL_PORT INLETS_LINKS
