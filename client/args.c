@@ -103,6 +103,29 @@ is_true(const char *text)
 }
 
 
+static int
+add_to_list(struct inlets_arg_list *list, const char *value,
+    const char *prefix, const char *origin)
+{
+    size_t  len = strlen(value);
+
+    if (len == 0 || len > sizeof(list->text) - list->len - 2) {
+        inlets_log_fatal("%s%s is %s", prefix, origin,
+                         len == 0 ? "empty" : "too long");
+        return INLETS_E_INVALID;
+    }
+
+    if (list->len > 0) {
+        list->text[list->len++] = '\n';
+    }
+
+    memcpy(list->text + list->len, value, len + 1);
+    list->len += len;
+
+    return INLETS_OK;
+}
+
+
 /* prefix and origin: "--port" or "$TUNNEL_PORT", for the message. */
 
 static int
@@ -111,10 +134,26 @@ set_field(struct parser *p, size_t i, const char *value,
 {
     const struct inlets_arg  *row = &p->args->table[i];
     void                     *field = p->fields + row->offset;
+    struct inlets_arg_list   *list;
+
+    if (row->type == INLETS_ARG_LIST) {
+        list = field;
+
+        if (p->source[i] != source) {
+            list->len = 0;
+        }
+
+        p->source[i] = source;
+
+        return add_to_list(list, value, prefix, origin);
+    }
 
     p->source[i] = source;
 
     switch (row->type) {
+
+    case INLETS_ARG_LIST:
+        break;
 
     case INLETS_ARG_FLAG:
         *(bool *) field = value == NULL || is_true(value);
@@ -239,6 +278,14 @@ take_secret(struct parser *p, size_t i, char *value)
     const struct inlets_arg  *row = &p->args->table[i];
     char                     *copy = p->fields + row->secret;
     size_t                    len = strlen(value);
+    int                       rc;
+
+    if (row->type == INLETS_ARG_LIST) {
+        rc = set_field(p, i, value, INLETS_ARG_ARGUMENT, "--", row->name);
+        inlets_secret_hide(value);
+
+        return rc;
+    }
 
     if (len >= row->secret_size) {
         inlets_secret_hide(value);

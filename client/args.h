@@ -19,7 +19,19 @@
 enum inlets_arg_type {
     INLETS_ARG_FLAG,        /* bool */
     INLETS_ARG_TEXT,        /* const char * */
-    INLETS_ARG_NUMBER       /* uint32_t */
+    INLETS_ARG_NUMBER,      /* uint32_t */
+    INLETS_ARG_LIST         /* struct inlets_arg_list; with a secret_size: of
+                               secrets */
+};
+
+
+/* A flag that may be given several times: a line for each. */
+
+#define INLETS_ARG_LIST_SIZE  8192
+
+struct inlets_arg_list {
+    size_t  len;
+    char    text[INLETS_ARG_LIST_SIZE];     /* zero-terminated */
 };
 
 

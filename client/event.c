@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
 #include "inlets_error.h"
 #include "inlets_mux.h"
 #include "inlets_protocol.h"
@@ -166,6 +167,7 @@ inlets_event_authenticate(const struct inlets_options *options,
 
     if (object == NULL || !add_wishes(object, options, login)
         || !add_signature(object, options, timestamp)
+        || !inlets_access_add(object, options)
         || !add_capabilities(object, options))
     {
         cJSON_Delete(object);
@@ -202,7 +204,7 @@ bool
 inlets_event_welcome(const cJSON *payload, struct inlets_welcome *ret,
     const char **ret_message)
 {
-    const cJSON  *negotiated, *features, *mux;
+    const cJSON  *config, *negotiated, *features, *mux;
     uint64_t      flags;
 
     if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(payload, "ok"))) {
@@ -225,8 +227,11 @@ inlets_event_welcome(const cJSON *payload, struct inlets_welcome *ret,
         return false;
     }
 
-    negotiated = cJSON_GetObjectItemCaseSensitive(payload, "config");
-    negotiated = cJSON_GetObjectItemCaseSensitive(negotiated,
+    config = cJSON_GetObjectItemCaseSensitive(payload, "config");
+    ret->access = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config,
+                                                                "access"));
+
+    negotiated = cJSON_GetObjectItemCaseSensitive(config,
                                                   "negotiatedCapabilities");
 
     flags = inlets_event_number(negotiated, "flags", 0, UINT32_MAX, 0);

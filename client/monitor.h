@@ -37,6 +37,7 @@ struct inlets_welcome {
     char      client_id[INLETS_ID_MAX + 1];
     char      container_id[INLETS_ID_MAX + 1];
     char      url[INLETS_URL_TEXT_MAX + 1];     /* HTTP, else "" */
+    bool      access;           /* our rules for visitors are in force */
     bool      mux;              /* the edge speaks our links */
     uint32_t  links;            /* as many as it wants, at least 1 */
     uint32_t  window;           /* bytes, 0: not given */

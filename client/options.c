@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "access.h"
 #include "inlets_error.h"
 #include "inlets_version.h"
 #include "report.h"
@@ -18,6 +19,12 @@ enum option_id {
     OPT_TOKEN,
     OPT_TOKEN_FILE,
     OPT_CREDENTIALS,
+    OPT_CREDENTIALS_FILE,
+    OPT_BASIC_AUTH,
+    OPT_BASIC_AUTH_FILE,
+    OPT_ALLOW_IP,
+    OPT_DENY_IP,
+    OPT_PASS_AUTH,
     OPT_REMOTE,
     OPT_CA_FILE,
     OPT_INSECURE,
@@ -66,6 +73,39 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
         .offset = FIELD(credentials),
         .secret = FIELD(id), .secret_size = INLETS_SECRET_MAX + 1,
         .help = "log in as a client of the edge; wins over a token" },
+
+    [OPT_CREDENTIALS_FILE] = {
+        .name = "credentials-file", .env = "INLETS_CREDENTIALS_FILE",
+        .type = INLETS_ARG_TEXT, .value = "FILE",
+        .offset = FIELD(credentials_file),
+        .help = "read the credentials from a file" },
+
+    [OPT_BASIC_AUTH] = {
+        .name = "basic-auth", .env = "INLETS_BASIC_AUTH",
+        .type = INLETS_ARG_LIST, .value = "USER:PASS",
+        .offset = FIELD(basic_auth), .secret_size = INLETS_ARG_LIST_SIZE,
+        .help = "HTTP: let visitors in with this password; repeatable" },
+
+    [OPT_BASIC_AUTH_FILE] = {
+        .name = "basic-auth-file", .env = "INLETS_BASIC_AUTH_FILE",
+        .type = INLETS_ARG_TEXT, .value = "FILE",
+        .offset = FIELD(basic_auth_file),
+        .help = "read them from a file, one USER:PASS a line" },
+
+    [OPT_ALLOW_IP] = {
+        .name = "allow-ip", .env = "INLETS_ALLOW_IP",
+        .type = INLETS_ARG_LIST, .value = "CIDR", .offset = FIELD(allow_ip),
+        .help = "let in visitors of this address only; repeatable" },
+
+    [OPT_DENY_IP] = {
+        .name = "deny-ip", .env = "INLETS_DENY_IP",
+        .type = INLETS_ARG_LIST, .value = "CIDR", .offset = FIELD(deny_ip),
+        .help = "keep visitors of this address out; repeatable" },
+
+    [OPT_PASS_AUTH] = {
+        .name = "pass-auth", .env = "INLETS_PASS_AUTH",
+        .type = INLETS_ARG_FLAG, .offset = FIELD(pass_auth),
+        .help = "show the local service the visitor's password, too" },
 
     [OPT_REMOTE] = {
         .name = "remote", .letter = 'r', .env = "REMOTE",
@@ -162,7 +202,8 @@ print_top_help(void)
            "\n"
            "Usage:\n"
            "  inlets client [flags] http|tcp UPSTREAM\n"
-           "  inlets client --help\n"
+           "  inlets forward [flags] -s SOURCE -t TARGET\n"
+           "  inlets client --help, inlets forward --help\n"
            "  inlets --version | -V\n"
            "  inlets --help | -h\n");
 }
@@ -217,6 +258,27 @@ check_login(struct option_state *state)
     struct inlets_options  *o = state->options;
     int                     rc;
 
+    if (o->credentials_file != NULL
+        && state->source[OPT_CREDENTIALS_FILE]
+           >= state->source[OPT_CREDENTIALS])
+    {
+        if (state->source[OPT_CREDENTIALS]
+            == state->source[OPT_CREDENTIALS_FILE])
+        {
+            inlets_log_fatal("give either credentials or a credentials file");
+            return INLETS_E_INVALID;
+        }
+
+        rc = inlets_secret_read(o->credentials_file, "credentials file", o->id,
+                                sizeof(o->id));
+
+        if (rc != INLETS_OK) {
+            return rc;
+        }
+
+        o->credentials = o->id;
+    }
+
     if (o->credentials != NULL) {
         return check_credentials(o);
     }
@@ -229,7 +291,8 @@ check_login(struct option_state *state)
             return INLETS_E_INVALID;
         }
 
-        rc = inlets_secret_read(o->token_file, o->secret, sizeof(o->secret));
+        rc = inlets_secret_read(o->token_file, "token file", o->secret,
+                                sizeof(o->secret));
 
         if (rc != INLETS_OK) {
             return rc;
@@ -334,6 +397,7 @@ check_client(struct option_state *state, int words, char **word)
 
     if (check_addresses(o, word[1]) != INLETS_OK
         || check_login(state) != INLETS_OK
+        || inlets_access_check(o) != INLETS_OK
         || inlets_args_log_level(o->log_level_text, &o->log_level)
            != INLETS_OK)
     {
@@ -412,4 +476,5 @@ inlets_options_finish(struct inlets_options *options)
 {
     OPENSSL_cleanse(options->secret, sizeof(options->secret));
     OPENSSL_cleanse(options->id, sizeof(options->id));
+    OPENSSL_cleanse(&options->basic_auth, sizeof(options->basic_auth));
 }

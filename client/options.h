@@ -35,6 +35,11 @@ struct inlets_options {
     const char            *report_url;
     bool                   legacy;
 
+    struct inlets_arg_list basic_auth;  /* rules for visitors: see access.h */
+    struct inlets_arg_list allow_ip;
+    struct inlets_arg_list deny_ip;
+    bool                   pass_auth;
+
     const char            *ca_file;
     bool                   insecure;
     uint32_t               links;       /* 0: as the edge advises */
@@ -48,6 +53,8 @@ struct inlets_options {
     const char            *log_level_text;
     const char            *token_file;
     const char            *credentials;
+    const char            *credentials_file;
+    const char            *basic_auth_file;
     char                   label[INLETS_LABEL_MAX + 1];
     char                   secret[INLETS_SECRET_MAX + 1];
     char                   id[INLETS_SECRET_MAX + 1];

@@ -41,8 +41,9 @@ read_all(int fd, char *buf, size_t size, size_t *ret_len)
 }
 
 
-int
-inlets_secret_read(const char *path, char *ret, size_t size)
+static int
+read_text(const char *path, const char *what, char *ret, size_t size,
+    size_t *ret_len)
 {
     const char  *fault = NULL;
     size_t       len = 0;
@@ -51,7 +52,7 @@ inlets_secret_read(const char *path, char *ret, size_t size)
     fd = open(path, O_RDONLY|O_CLOEXEC);
 
     if (fd < 0) {
-        inlets_log_fatal("cannot read token file \"%s\": %s", path,
+        inlets_log_fatal("cannot read %s \"%s\": %s", what, path,
                          strerror(errno));
         return INLETS_E_INVALID;
     }
@@ -77,22 +78,54 @@ inlets_secret_read(const char *path, char *ret, size_t size)
         if (len == 0) {
             fault = "it is empty";
 
-        } else if (memchr(ret, '\n', len) != NULL
-                   || memchr(ret, '\0', len) != NULL)
-        {
-            fault = "it is not a single line of text";
+        } else if (memchr(ret, '\0', len) != NULL) {
+            fault = "it is not text";
         }
     }
 
     if (fault != NULL) {
         OPENSSL_cleanse(ret, size);
-        inlets_log_fatal("cannot use token file \"%s\": %s", path, fault);
+        inlets_log_fatal("cannot use %s \"%s\": %s", what, path, fault);
         return INLETS_E_INVALID;
     }
 
     ret[len] = '\0';
+    *ret_len = len;
 
     return INLETS_OK;
+}
+
+
+int
+inlets_secret_read(const char *path, const char *what, char *ret, size_t size)
+{
+    size_t  len;
+    int     rc;
+
+    rc = read_text(path, what, ret, size, &len);
+
+    if (rc != INLETS_OK) {
+        return rc;
+    }
+
+    if (memchr(ret, '\n', len) != NULL) {
+        OPENSSL_cleanse(ret, size);
+        inlets_log_fatal("cannot use %s \"%s\": it is not a single line of "
+                         "text", what, path);
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+int
+inlets_secret_read_lines(const char *path, const char *what, char *ret,
+    size_t size)
+{
+    size_t  len;
+
+    return read_text(path, what, ret, size, &len);
 }
 
 

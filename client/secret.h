@@ -11,9 +11,15 @@
 
 /*
  * Reads the only line of a file, without its line end, as a string.  0, or a
- * negative enum inlets_error after a message on standard error.
+ * negative enum inlets_error after a message on standard error, which calls it
+ * what.
  */
-int inlets_secret_read(const char *path, char *ret, size_t size);
+int inlets_secret_read(const char *path, const char *what, char *ret,
+    size_t size);
+
+/* The same of a file with any number of lines. */
+int inlets_secret_read_lines(const char *path, const char *what, char *ret,
+    size_t size);
 
 /* Overwrites an argument, not showing even its length. */
 void inlets_secret_hide(char *argument);

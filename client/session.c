@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "backoff.h"
 #include "inlets_error.h"
 #include "inlets_mux.h"
@@ -357,6 +358,12 @@ session_welcome(void *data, const struct inlets_welcome *welcome)
         return;
     }
 
+    if (!welcome->access && inlets_access_given(s->client->options)) {
+        session_end(s, INLETS_SESSION_FATAL, "the edge does not enforce rules "
+                    "for visitors, all would be let in");
+        return;
+    }
+
     if (!welcome->mux) {
         session_end(s, INLETS_SESSION_FATAL, "the edge does not know "
                     "multiplexed links; plain protocol version 2 is not in "
@@ -401,7 +408,7 @@ session_refused(void *data, const char *message)
 static void
 session_fatal(void *data, const char *message)
 {
-    session_end(data, INLETS_SESSION_REFUSED, message);
+    session_end(data, INLETS_SESSION_FATAL, message);
 }
 
 

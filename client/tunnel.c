@@ -450,6 +450,13 @@ session_up(void *data, struct inlets_session *session)
 static bool
 may_ask_again(struct inlets_tunnel *t, const char *why)
 {
+    if (t->was_up && strcmp(why, INLETS_FAIL_ATTEMPTS) == 0) {
+
+        /* another one behind the same address has guessed */
+
+        return true;
+    }
+
     if (!t->was_up || (strcmp(why, INLETS_FAIL_NAME_USED) != 0
                        && !t->client->options->tcp))
     {

@@ -599,6 +599,10 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_register_notification(monitor, login, config);
     negotiated = cJSON_AddObjectToObject(config, "negotiatedCapabilities");
 
+    if (login->rules.tag) {
+        cJSON_AddBoolToObject(config, "access", 1);
+    }
+
     cJSON_AddNumberToObject(negotiated, "flags", INLETS_CAP_MUX);
     cJSON_AddStringToObject(negotiated, "version", INLETS_PROTOCOL_V2);
     features = cJSON_AddObjectToObject(negotiated, "features");
