@@ -141,6 +141,7 @@ ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     if (previous) {
         file->sh = previous->sh;
         file->shpool = previous->shpool;
+        file->sh->hash = file->hash;
 
         return NGX_OK;
     }

@@ -39,8 +39,9 @@ typedef struct {
 
 
 typedef struct {
+    uint64_t                     hash;        /* of what was told last */
     ngx_uint_t                   next;
-    uint64_t                     told[16];    /* what was logged last */
+    uint64_t                     told[16];    /* with states of the file */
     ngx_inlets_notify_shctx_t    notify;
 } ngx_inlets_settings_shctx_t;
 

@@ -43,7 +43,7 @@ static void ngx_inlets_settings_rejected(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log);
 static void ngx_inlets_settings_tell(ngx_inlets_settings_file_t *file);
 static ngx_uint_t ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file,
-    uint64_t key);
+    uint64_t hash, uint64_t state);
 static ngx_uint_t ngx_inlets_settings_differ(ngx_str_t *a, ngx_str_t *b);
 
 
@@ -84,7 +84,7 @@ static ngx_int_t
 ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
     ngx_cycle_t *cycle)
 {
-    uint64_t   key;
+    uint64_t   hash;
     ngx_fd_t   fd;
     ngx_err_t  err;
 
@@ -118,11 +118,10 @@ ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
     err = ngx_errno;
 
     if (err == NGX_EACCES) {
-        key = 0;
-        ngx_inlets_settings_hash(&key, "access", 6);
-        ngx_inlets_settings_hash(&key, &file->configured, sizeof(ngx_msec_t));
+        hash = 0;
+        ngx_inlets_settings_hash(&hash, "access", 6);
 
-        if (ngx_inlets_settings_elect(file, key)) {
+        if (ngx_inlets_settings_elect(file, hash, file->configured)) {
             ngx_log_error(NGX_LOG_WARN, cycle->log, err,
                           "worker processes can't read settings file \"%V\": "
                           "a change will only be seen by \"nginx -s reload\"",
@@ -222,7 +221,6 @@ static void
 ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log)
 {
-    uint64_t                key;
     ngx_pool_t             *rejected;
     ngx_inlets_settings_t  *old;
 
@@ -235,10 +233,7 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     file->hash = load->hash;
     file->state = load->state;
 
-    key = load->hash;
-    ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
-
-    if (ngx_inlets_settings_elect(file, key)) {
+    if (ngx_inlets_settings_elect(file, load->hash, load->state)) {
         ngx_inlets_settings_swapped(file, load, log);
         ngx_inlets_settings_compare(file, old, log);
     }
@@ -309,19 +304,18 @@ static void
 ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
     ngx_inlets_settings_load_t *load, ngx_log_t *log)
 {
-    uint64_t  key;
+    uint64_t  state;
 
-    key = load->hash;
-    ngx_inlets_settings_hash(&key, &load->state, sizeof(uint64_t));
+    state = load->state;
 
     if (load->missing) {
 
         /* which has no state of its own, so add the last one */
 
-        ngx_inlets_settings_hash(&key, &file->state, sizeof(uint64_t));
+        ngx_inlets_settings_hash(&state, &file->state, sizeof(uint64_t));
     }
 
-    if (ngx_inlets_settings_elect(file, key)) {
+    if (ngx_inlets_settings_elect(file, load->hash, state)) {
         ngx_inlets_settings_rejected(file, load, log);
     }
 
@@ -376,17 +370,25 @@ ngx_inlets_settings_rejected(ngx_inlets_settings_file_t *file,
 }
 
 
-/* Whether this worker is the first to tell of it. */
+/*
+ * Whether this worker is the first to tell of it.  Another one may have read
+ * the same content in a later state of the file, or is already ahead.
+ */
 
 static ngx_uint_t
-ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file, uint64_t key)
+ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file, uint64_t hash,
+    uint64_t state)
 {
     size_t                        n;
-    ngx_uint_t                    i;
+    uint64_t                      key;
+    ngx_uint_t                    i, first;
     ngx_inlets_settings_shctx_t  *sh;
 
     sh = file->sh;
     n = sizeof(sh->told) / sizeof(sh->told[0]);
+
+    key = hash;
+    ngx_inlets_settings_hash(&key, &state, sizeof(uint64_t));
 
     ngx_shmtx_lock(&file->shpool->mutex);
 
@@ -396,14 +398,17 @@ ngx_inlets_settings_elect(ngx_inlets_settings_file_t *file, uint64_t key)
         }
     }
 
+    first = (i == n && hash != sh->hash);
+
     if (i == n) {
         sh->told[sh->next] = key;
         sh->next = (sh->next + 1) % n;
+        sh->hash = hash;
     }
 
     ngx_shmtx_unlock(&file->shpool->mutex);
 
-    return i == n;
+    return first;
 }
 
 
