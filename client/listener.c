@@ -53,6 +53,8 @@ listen_on(const union inlets_address *address)
         return -1;
     }
 
+    inlets_pair_socket_options(fd);
+
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0
         && (address->sa.sa_family != AF_INET6
             || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only))

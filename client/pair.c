@@ -77,8 +77,8 @@ static void side_event(uv_poll_t *poll, int status, int events);
 static void connect_next(struct inlets_pair *p);
 
 
-static void
-set_options(int fd)
+void
+inlets_pair_socket_options(int fd)
 {
     int  on = 1, idle = PAIR_KEEP_IDLE, interval = PAIR_KEEP_INTERVAL;
     int  count = PAIR_KEEP_COUNT;
@@ -115,8 +115,6 @@ side_create(struct inlets_pair *p, enum pair_end end, int fd)
     s->pair = p;
     s->end = end;
     s->fd = fd;
-
-    set_options(fd);
 
     return s;
 }
@@ -531,6 +529,8 @@ connect_to(struct inlets_pair *p, const union inlets_address *address)
     if (fd == -1) {
         return -1;
     }
+
+    inlets_pair_socket_options(fd);
 
     s = side_create(p, TARGET, fd);
 

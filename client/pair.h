@@ -23,6 +23,9 @@ struct inlets_pair;
 void inlets_pair_create(struct inlets_forward *f, int fd,
     const union inlets_address *visitor);
 
+/* No delay, keepalive; what a listening socket has, accepted ones inherit. */
+void inlets_pair_socket_options(int fd);
+
 /* Resets all, at once. */
 void inlets_pairs_cut(struct inlets_forward *f);
 
