@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_inlets.h"
+#include "ngx_inlets_conf.h"
 #include "ngx_inlets_notify.h"
 #include "ngx_inlets_trunk.h"
 #include "inlets_name.h"
@@ -61,8 +62,6 @@ static char *ngx_http_inlets_status(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_inlets_conflict(ngx_conf_t *cf,
     ngx_http_inlets_loc_conf_t *ilcf);
-static char *ngx_http_inlets_check_time(ngx_conf_t *cf, void *post,
-    void *data);
 static char *ngx_http_inlets_check_window(ngx_conf_t *cf, void *post,
     void *data);
 static ngx_int_t ngx_http_inlets_init(ngx_conf_t *cf);
@@ -79,7 +78,7 @@ static ngx_conf_num_bounds_t  ngx_http_inlets_streams_bounds = {
 };
 
 static ngx_conf_post_t  ngx_http_inlets_time_post = {
-    ngx_http_inlets_check_time
+    ngx_inlets_conf_not_zero
 };
 
 static ngx_conf_post_t  ngx_http_inlets_window_post = {
@@ -133,28 +132,28 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
 
     { ngx_string("inlets_public_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, public_timeout),
       &ngx_http_inlets_time_post },
 
     { ngx_string("inlets_public_warn"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, public_warn),
       NULL },
 
     { ngx_string("inlets_max_drift"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, max_drift),
       NULL },
 
     { ngx_string("inlets_auth_attempts"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_inlets_conf_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, auth_attempts),
       NULL },
@@ -189,70 +188,70 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
 
     { ngx_string("inlets_wait"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, wait),
       NULL },
 
     { ngx_string("inlets_remember"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
+      ngx_inlets_conf_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, remember),
       NULL },
 
     { ngx_string("inlets_max_links"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_inlets_conf_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, max_links),
       &ngx_http_inlets_links_bounds },
 
     { ngx_string("inlets_max_streams"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_inlets_conf_num_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, max_streams),
       &ngx_http_inlets_streams_bounds },
 
     { ngx_string("inlets_window"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_inlets_conf_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, window),
       &ngx_http_inlets_window_post },
 
     { ngx_string("inlets_link_window"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_inlets_conf_size_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, link_window),
       NULL },
 
     { ngx_string("inlets_auth_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, auth_timeout),
       &ngx_http_inlets_time_post },
 
     { ngx_string("inlets_heartbeat_interval"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, heartbeat_interval),
       &ngx_http_inlets_time_post },
 
     { ngx_string("inlets_heartbeat_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, heartbeat_timeout),
       &ngx_http_inlets_time_post },
 
     { ngx_string("inlets_drain_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_inlets_loc_conf_t, drain_timeout),
       NULL },
@@ -1031,21 +1030,6 @@ ngx_http_inlets_conflict(ngx_conf_t *cf, ngx_http_inlets_loc_conf_t *ilcf)
                        : ilcf->connect ? "inlets_connect" : "inlets_status");
 
     return NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_inlets_check_time(ngx_conf_t *cf, void *post, void *data)
-{
-    ngx_msec_t *mp = data;
-
-    if (*mp == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the time must be longer than 0");
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
 }
 
 

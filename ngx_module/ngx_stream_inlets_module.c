@@ -8,6 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_stream.h>
 
+#include "ngx_inlets_conf.h"
 #include "ngx_inlets_tunnel.h"
 #include "ngx_inlets_relay.h"
 
@@ -85,14 +86,14 @@ static ngx_command_t  ngx_stream_inlets_commands[] = {
 
     { ngx_string("inlets_wait"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_inlets_srv_conf_t, wait),
       NULL },
 
     { ngx_string("inlets_timeout"),
       NGX_STREAM_MAIN_CONF|NGX_STREAM_SRV_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
+      ngx_inlets_conf_msec_slot,
       NGX_STREAM_SRV_CONF_OFFSET,
       offsetof(ngx_stream_inlets_srv_conf_t, timeout),
       NULL },

@@ -647,7 +647,7 @@ unknown "inlets_url_host" variable
 --- config
 --- must_die
 --- error_log
-"inlets_wait" directive invalid value
+invalid time "soon", write it as "inlets_wait 30s"
 
 
 
@@ -682,7 +682,7 @@ GET /
 --- config
 --- must_die
 --- error_log
-"inlets_remember" directive invalid value
+invalid time "long", write it as "inlets_remember 30s"
 
 
 
@@ -712,7 +712,7 @@ value must be between 1 and
 --- config
 --- must_die
 --- error_log
-"inlets_max_links" directive invalid number
+invalid number "some", write it as "inlets_max_links 8"
 
 
 
@@ -762,7 +762,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log
-"inlets_window" directive invalid value
+invalid size "wide", write it as "inlets_window 4m"
 
 
 
@@ -772,7 +772,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log
-"inlets_link_window" directive invalid value
+invalid size "wide", write it as "inlets_link_window 4m"
 
 
 
@@ -782,7 +782,7 @@ value must be between 1 and 65536
 --- config
 --- must_die
 --- error_log
-the time must be longer than 0
+"inlets_auth_timeout" must be longer than 0, write it as "inlets_auth_timeout 30s"
 
 
 
@@ -792,7 +792,7 @@ the time must be longer than 0
 --- config
 --- must_die
 --- error_log
-the time must be longer than 0
+"inlets_heartbeat_interval" must be longer than 0, write it as "inlets_heartbeat_interval 30s"
 
 
 
@@ -802,7 +802,7 @@ the time must be longer than 0
 --- config
 --- must_die
 --- error_log
-the time must be longer than 0
+"inlets_heartbeat_timeout" must be longer than 0, write it as "inlets_heartbeat_timeout 30s"
 
 
 
@@ -836,7 +836,7 @@ the time must be longer than 0
 --- config
 --- must_die
 --- error_log
-"inlets_drain_timeout" directive invalid value
+invalid time "late", write it as "inlets_drain_timeout 30s"
 
 
 

@@ -118,10 +118,10 @@ bad('in stream{}', qr/"inlets_tunnel" directive is not allowed here/,
     "inlets_tunnel edge; $server");
 bad('no argument', qr/invalid number of arguments in "inlets_tunnel"/,
     'server { listen 127.0.0.1:%%PORT_a%%; inlets_tunnel; }');
-bad('a wrong time', qr/"inlets_wait" directive invalid value/,
+bad('a wrong time', qr/invalid time "soon", write it as "inlets_wait 30s"/,
     'server { listen 127.0.0.1:%%PORT_a%%; inlets_tunnel edge; '
     . 'inlets_wait soon; }');
-bad('a wrong time', qr/"inlets_timeout" directive invalid value/,
+bad('a wrong time', qr/invalid time "never", write it as "inlets_timeout 30s"/,
     'server { listen 127.0.0.1:%%PORT_a%%; inlets_tunnel edge; '
     . 'inlets_timeout never; }');
 
