@@ -24,6 +24,7 @@ struct ngx_inlets_pace_s {
     ngx_event_t                  timer;
     ngx_event_t                 *event;       /* to be posted then */
     ngx_queue_t                  queue;       /* waiting, with the timer */
+    ngx_uint_t                   waiting;     /* or about to be asked again */
 };
 
 
@@ -522,6 +523,18 @@ ngx_inlets_meter_drained(ngx_inlets_stream_t *st, ngx_inlets_way_e way)
 }
 
 
+ngx_uint_t
+ngx_inlets_meter_waits(ngx_inlets_stream_t *st)
+{
+    ngx_inlets_pace_t  *up, *down;
+
+    up = st->pace[NGX_INLETS_UP];
+    down = st->pace[NGX_INLETS_DOWN];
+
+    return (up && up->waiting) || (down && down->waiting);
+}
+
+
 static ngx_inlets_pace_t *
 ngx_inlets_pace_get(ngx_inlets_stream_t *st, ngx_inlets_way_e way)
 {
@@ -612,6 +625,7 @@ ngx_inlets_pace_wait(ngx_inlets_pace_t *pace, ngx_msec_t ms)
         ngx_queue_init(&ngx_inlets_meter_waiting);
     }
 
+    pace->waiting = 1;
     pace->timer.log = ngx_cycle->log;
 
     ngx_add_timer(&pace->timer, ms);
@@ -636,6 +650,8 @@ ngx_inlets_pace_handler(ngx_event_t *ev)
 static void
 ngx_inlets_pace_done(ngx_inlets_pace_t *pace)
 {
+    pace->waiting = 0;
+
     if (pace->timer.timer_set) {
         ngx_del_timer(&pace->timer);
     }

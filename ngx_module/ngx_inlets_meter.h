@@ -94,7 +94,7 @@ void ngx_inlets_meter_error(ngx_inlets_meter_t *meter);
  * The pace.  allowed(): how many of want bytes may move now; 0: none, and the
  * stream's read (DOWN) or write (UP) event is posted when some may.  moved():
  * that many did.  drained(): there are no more for now, what was allowed and not
- * moved is given back.
+ * moved is given back.  waits(): in one way or the other it waits for its slot.
  */
 #define ngx_inlets_meter_limited(m, way)                                      \
     ((m)->global_buckets                                                      \
@@ -105,6 +105,7 @@ size_t ngx_inlets_meter_allowed(ngx_inlets_stream_t *st, ngx_inlets_way_e way,
 void ngx_inlets_meter_moved(ngx_inlets_stream_t *st, ngx_inlets_way_e way,
     size_t bytes);
 void ngx_inlets_meter_drained(ngx_inlets_stream_t *st, ngx_inlets_way_e way);
+ngx_uint_t ngx_inlets_meter_waits(ngx_inlets_stream_t *st);
 
 /*
  * Limits, for all workers, at once: of a client id that has a row, and of the

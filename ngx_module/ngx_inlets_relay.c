@@ -131,7 +131,9 @@ ngx_inlets_relay_timer(ngx_event_t *ev)
     interval = relay->timeout ? relay->timeout : NGX_INLETS_RELAY_INTERVAL;
     idle = ngx_current_msec - relay->moved;
 
-    if (relay->timeout == 0) {
+    if (relay->timeout == 0
+        || ngx_inlets_meter_waits(ngx_inlets_stream(relay->b)))
+    {
         idle = 0;
     }
 

@@ -46,6 +46,13 @@ $t->edge(
     token => "inlets_config $file;",
     server => 'location = /_/status { inlets_status edge; }',
     tcp_server => 'access_log off;',
+    stream => <<'END',
+    server {
+        listen 127.0.0.1:%%PORT_hasty%% reuseport;
+        inlets_timeout 300ms;
+        inlets_tunnel edge;
+    }
+END
 )->run();
 
 
@@ -199,6 +206,19 @@ is($t->get('/', host => 'slow.example.com')->{status}, 200,
    'a small request among large downloads');
 cmp_ok(time() - $start, '<', 5, 'does not wait for their end');
 $_->abort() for @large;
+
+# Who waits for bandwidth is not idle.
+
+settings(slow => 2 * $KIB);
+ok(limits_are('slow', 2 * $KIB), 'a very low limit');
+
+my $hasty = tunnel('slow', 'tcp', $source, '-p', $t->port('hasty'));
+my @hasty = map { $t->connect(port => $hasty->port()) } 1 .. 16;
+
+is(scalar(grep { length $_->read_exact(350, 30) == 350 } @hasty), 16,
+   'streams that wait longer than inlets_timeout');
+$_->abort() for @hasty;
+$hasty->stop();
 
 # A change of the file acts at once, also on what is waiting.
 
