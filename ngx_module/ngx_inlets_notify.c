@@ -563,7 +563,7 @@ ngx_inlets_notify_done(ngx_inlets_notify_entry_t *entry)
         ngx_inlets_notify_dropped = 0;
 
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "%ui notifications were dropped", dropped);
+                      "notifications that were dropped: %ui", dropped);
 
         ngx_memzero(&notice, sizeof(struct inlets_notice));
         ngx_memzero(&to, sizeof(ngx_inlets_notification_t));
@@ -931,7 +931,7 @@ ngx_inlets_notify_exit_worker(ngx_cycle_t *cycle)
 
     if (ngx_inlets_notify_queued || ngx_inlets_notify_dropped) {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "%ui notifications were not sent, the worker exits",
+                      "notifications that were not sent: %ui, the worker exits",
                       ngx_inlets_notify_queued + ngx_inlets_notify_dropped);
     }
 
