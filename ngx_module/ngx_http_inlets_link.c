@@ -90,6 +90,17 @@ ngx_http_inlets_link_create(ngx_http_request_t *r,
         return NGX_HTTP_NOT_IMPLEMENTED;
     }
 
+    if (found.newer) {
+
+        /*
+         * There has been a reload: this worker is about to leave, and would
+         * have nobody to tell, for the monitor stays.
+         */
+
+        *text = "worker is shutting down, try again";
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
     for (i = 0, n = 0; i < found.nplaces; i++) {
         n += found.places[i].links;
     }

@@ -256,6 +256,7 @@ ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     if (oreg) {
         reg->sh = oreg->sh;
         reg->shpool = oreg->shpool;
+        reg->generation = ++reg->sh->generation;
 
         return NGX_OK;
     }
@@ -264,6 +265,7 @@ ngx_inlets_registry_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     if (shm_zone->shm.exists) {
         reg->sh = reg->shpool->data;
+        reg->generation = ++reg->sh->generation;
 
         return NGX_OK;
     }
@@ -933,6 +935,7 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     tunnel->sn.str.len = NGX_INLETS_ID_LEN;
     tunnel->sn.node.key = ngx_murmur_hash2(tunnel->id.data, NGX_INLETS_ID_LEN);
 
+    tunnel->generation = reg->generation;
     tunnel->pid = ngx_pid;
     tunnel->slot = ngx_process_slot;
     tunnel->type = claim->type;
@@ -1334,6 +1337,7 @@ ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
     if (tunnel) {
         ngx_inlets_registry_copy(tunnel, found);
         ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
+        found->newer = (tunnel->generation > reg->generation);
         rc = NGX_OK;
     }
 

@@ -49,6 +49,8 @@ typedef struct {
     ngx_inlets_type_e         type;
     in_port_t                 port;         /* TCP, host byte order */
     ngx_uint_t                replaced;     /* another has its route now */
+    ngx_uint_t                newer;        /* by find_id(): its worker has a
+                                               later configuration than this */
     ngx_inlets_auth_e         auth;
     ngx_uint_t                max_streams;  /* of its identity, 0: no limit */
     uint64_t                  rules;        /* their tag, 0: none; also set

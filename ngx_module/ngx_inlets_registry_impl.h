@@ -74,6 +74,7 @@ typedef struct {
     ngx_str_node_t               sn;          /* by id */
     ngx_inlets_id_t              id;
     ngx_inlets_route_node_t     *route;       /* NULL: taken over */
+    ngx_uint_t                   generation;
     ngx_inlets_client_node_t    *client;
     ngx_inlets_row_t             row;
     ngx_inlets_id_t              next;        /* without a route: by whom */
@@ -120,6 +121,7 @@ typedef struct {
     ngx_queue_t                  away;        /* the latest first */
     ngx_queue_t                  workers;
     ngx_uint_t                   next;        /* where to look for a port */
+    ngx_uint_t                   generation;  /* configurations so far */
 
     ngx_uint_t                   nrules;      /* tunnels that have some */
     u_char                       key[NGX_INLETS_ZONE_KEY];
@@ -143,6 +145,7 @@ typedef struct {
 
 
 struct ngx_inlets_registry_s {
+    ngx_uint_t                    generation;
     ngx_inlets_registry_shctx_t  *sh;
     ngx_slab_pool_t              *shpool;
     ngx_shm_zone_t               *shm_zone;
