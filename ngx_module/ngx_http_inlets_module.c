@@ -103,7 +103,7 @@ static ngx_command_t  ngx_http_inlets_commands[] = {
       NULL },
 
     { ngx_string("inlets_config"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_inlets_config,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -800,15 +800,33 @@ ngx_http_inlets_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_inlets_loc_conf_t *ilcf = conf;
 
-    ngx_str_t  *value;
+    ngx_str_t  *value, overrides;
 
     if (ilcf->settings != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
+    ngx_str_null(&overrides);
 
-    ilcf->settings = ngx_inlets_settings_add(cf, &value[1]);
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strncmp(value[2].data, "overrides=", 10) != 0
+            || value[2].len == 10)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", expected "
+                               "\"overrides=path\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        overrides.data = value[2].data + 10;
+        overrides.len = value[2].len - 10;
+    }
+
+    ilcf->settings = ngx_inlets_settings_add(cf, &value[1],
+                                             overrides.len ? &overrides
+                                                           : NULL);
     if (ilcf->settings == NULL) {
         return NGX_CONF_ERROR;
     }

@@ -8,7 +8,9 @@
 
 
 static ngx_inlets_settings_file_t *ngx_inlets_settings_create(ngx_conf_t *cf,
-    ngx_shm_zone_t *shm_zone, ngx_str_t *path);
+    ngx_shm_zone_t *shm_zone, ngx_str_t *path, ngx_str_t *overrides);
+static ngx_int_t ngx_inlets_settings_override(ngx_conf_t *cf,
+    ngx_inlets_settings_overrides_t *overrides);
 static void ngx_inlets_settings_destroy(void *data);
 static ngx_int_t ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
@@ -20,15 +22,24 @@ static ngx_str_t  ngx_inlets_settings_zone = ngx_string("inlets_config:");
 
 
 ngx_inlets_settings_file_t *
-ngx_inlets_settings_add(ngx_conf_t *cf, ngx_str_t *path)
+ngx_inlets_settings_add(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_str_t *overrides)
 {
-    u_char          *p;
-    ngx_str_t        name, full;
-    ngx_shm_zone_t  *shm_zone;
+    u_char                      *p;
+    ngx_str_t                    name, full, other;
+    ngx_shm_zone_t              *shm_zone;
+    ngx_inlets_settings_file_t  *file;
 
     full = *path;
+    ngx_str_null(&other);
 
-    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK) {
+    if (overrides) {
+        other = *overrides;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &full, 1) != NGX_OK
+        || (overrides && ngx_conf_full_name(cf->cycle, &other, 1) != NGX_OK))
+    {
         return NULL;
     }
 
@@ -48,17 +59,30 @@ ngx_inlets_settings_add(ngx_conf_t *cf, ngx_str_t *path)
         return NULL;
     }
 
-    if (shm_zone->data) {
-        return shm_zone->data;
+    file = shm_zone->data;
+
+    if (file == NULL) {
+        return ngx_inlets_settings_create(cf, shm_zone, &full, &other);
     }
 
-    return ngx_inlets_settings_create(cf, shm_zone, &full);
+    if (file->overrides.path.len != other.len
+        || (other.len && ngx_strncmp(file->overrides.path.data, other.data,
+                                     other.len)
+                         != 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "settings file \"%V\" can't have other "
+                           "\"overrides\" here than elsewhere", &full);
+        return NULL;
+    }
+
+    return file;
 }
 
 
 static ngx_inlets_settings_file_t *
 ngx_inlets_settings_create(ngx_conf_t *cf, ngx_shm_zone_t *shm_zone,
-    ngx_str_t *path)
+    ngx_str_t *path, ngx_str_t *overrides)
 {
     ngx_str_t                   *text;
     ngx_uint_t                   i;
@@ -78,9 +102,20 @@ ngx_inlets_settings_create(ngx_conf_t *cf, ngx_shm_zone_t *shm_zone,
     file->configured = ngx_current_msec;
     ngx_queue_init(&file->subscribers);
 
+    file->overrides.path = *overrides;
+
+    if (overrides->len
+        && ngx_inlets_settings_override(cf, &file->overrides) != NGX_OK)
+    {
+        return NULL;
+    }
+
     /* the cycle's log: it is there for as long as the settings */
 
-    if (ngx_inlets_settings_load(path, &cf->cycle->new_log, &load) != NGX_OK) {
+    if (ngx_inlets_settings_load(path, &file->overrides, &cf->cycle->new_log,
+                                 &load)
+        != NGX_OK)
+    {
         return NULL;
     }
 
@@ -116,10 +151,63 @@ ngx_inlets_settings_create(ngx_conf_t *cf, ngx_shm_zone_t *shm_zone,
 }
 
 
+/*
+ * The text stays in memory: workers may not be allowed to read the file, and
+ * its owner may have changed it for a configuration that is still to come.
+ */
+
+static ngx_int_t
+ngx_inlets_settings_override(ngx_conf_t *cf,
+    ngx_inlets_settings_overrides_t *overrides)
+{
+    u_char     *buf;
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_err_t   err;
+
+    fd = ngx_open_file(overrides->path.data,
+                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed",
+                           &overrides->path);
+        return NGX_ERROR;
+    }
+
+    n = -1;
+    err = NGX_ENOMEM;
+
+    buf = ngx_pnalloc(cf->pool, NGX_INLETS_SETTINGS_OVERRIDE + 1);
+
+    if (buf) {
+        n = ngx_read_fd(fd, buf, NGX_INLETS_SETTINGS_OVERRIDE + 1);
+        err = ngx_errno;
+    }
+
+    ngx_close_file(fd);
+
+    if (n == -1 || n > NGX_INLETS_SETTINGS_OVERRIDE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == -1) ? err : 0,
+                           "overrides \"%V\" can't be read, or are longer "
+                           "than %d bytes", &overrides->path,
+                           NGX_INLETS_SETTINGS_OVERRIDE);
+        return NGX_ERROR;
+    }
+
+    overrides->text.data = buf;
+    overrides->text.len = n;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_inlets_settings_destroy(void *data)
 {
     ngx_inlets_settings_file_t *file = data;
+
+    ngx_explicit_memzero(file->overrides.text.data, file->overrides.text.len);
 
     if (file->rejected) {
         ngx_destroy_pool(file->rejected);

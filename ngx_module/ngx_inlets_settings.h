@@ -133,9 +133,12 @@ typedef void (*ngx_inlets_settings_pt)(void *data,
  * During configuration: the file at path (relative to the configuration's
  * prefix) is read and checked.  NULL: every error has been logged.  The same
  * path gives the same file.
+ *
+ * What overrides names, which may be NULL, wins over each version of the file.
+ * It is read once, by who reads the configuration.
  */
 ngx_inlets_settings_file_t *ngx_inlets_settings_add(ngx_conf_t *cf,
-    ngx_str_t *path);
+    ngx_str_t *path, ngx_str_t *overrides);
 
 ngx_str_t *ngx_inlets_settings_path(ngx_inlets_settings_file_t *file);
 

@@ -16,9 +16,18 @@
 
 
 #define NGX_INLETS_SETTINGS_SIZE     (8 * 1024 * 1024)
+#define NGX_INLETS_SETTINGS_OVERRIDE (64 * 1024)
 #define NGX_INLETS_SETTINGS_FAULTS   50
 #define NGX_INLETS_SETTINGS_REASON   128
 #define NGX_INLETS_SETTINGS_SOURCES  1024    /* watched files with secrets */
+
+
+/* Settings that win over those of the file. */
+
+typedef struct {
+    ngx_str_t                    path;        /* empty: none */
+    ngx_str_t                    text;
+} ngx_inlets_settings_overrides_t;
 
 
 typedef struct {
@@ -49,6 +58,7 @@ typedef struct {
 struct ngx_inlets_settings_file_s {
     ngx_str_t                    path;
     ngx_inlets_settings_t       *settings;
+    ngx_inlets_settings_overrides_t  overrides;
 
     ngx_shm_zone_t              *shm_zone;
     ngx_slab_pool_t             *shpool;
@@ -75,7 +85,8 @@ struct ngx_inlets_settings_file_s {
 
 
 /* A new attempt in a pool of its own.  NGX_ERROR: no memory, and no pool. */
-ngx_int_t ngx_inlets_settings_load(ngx_str_t *path, ngx_log_t *log,
+ngx_int_t ngx_inlets_settings_load(ngx_str_t *path,
+    ngx_inlets_settings_overrides_t *overrides, ngx_log_t *log,
     ngx_inlets_settings_load_t *load);
 
 /*

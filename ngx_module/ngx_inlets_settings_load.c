@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     ngx_inlets_settings_load_t  *load;
     ngx_inlets_settings_t       *settings;
+    ngx_inlets_settings_overrides_t  *overrides;    /* being parsed, or NULL */
     ngx_log_t                   *log;
     struct inlets_config         config;
     ngx_uint_t                   no_memory;
@@ -42,7 +43,9 @@ typedef struct {
 
 
 static ngx_int_t ngx_inlets_settings_parse(ngx_inlets_settings_ctx_t *ctx,
-    u_char *buf, size_t len);
+    ngx_inlets_settings_overrides_t *overrides, u_char *buf, size_t len);
+static int ngx_inlets_settings_override(ngx_inlets_settings_ctx_t *ctx,
+    ngx_inlets_settings_overrides_t *overrides);
 static ngx_int_t ngx_inlets_settings_init(ngx_inlets_settings_ctx_t *ctx);
 static void ngx_inlets_settings_cleanup(void *data);
 
@@ -91,7 +94,8 @@ static ngx_int_t ngx_inlets_settings_copy(ngx_inlets_settings_ctx_t *ctx,
 
 
 ngx_int_t
-ngx_inlets_settings_load(ngx_str_t *path, ngx_log_t *log,
+ngx_inlets_settings_load(ngx_str_t *path,
+    ngx_inlets_settings_overrides_t *overrides, ngx_log_t *log,
     ngx_inlets_settings_load_t *load)
 {
     char                       reason[NGX_INLETS_SETTINGS_REASON];
@@ -132,7 +136,7 @@ ngx_inlets_settings_load(ngx_str_t *path, ngx_log_t *log,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_inlets_settings_parse(&ctx, buf, len);
+        rc = ngx_inlets_settings_parse(&ctx, overrides, buf, len);
 
         ngx_explicit_memzero(buf, len);
         ngx_free(buf);
@@ -166,8 +170,8 @@ failed:
 
 
 static ngx_int_t
-ngx_inlets_settings_parse(ngx_inlets_settings_ctx_t *ctx, u_char *buf,
-    size_t len)
+ngx_inlets_settings_parse(ngx_inlets_settings_ctx_t *ctx,
+    ngx_inlets_settings_overrides_t *overrides, u_char *buf, size_t len)
 {
     int        rc;
     char      *scratch;
@@ -183,11 +187,50 @@ ngx_inlets_settings_parse(ngx_inlets_settings_ctx_t *ctx, u_char *buf,
 
     rc = inlets_config_parse(&ctx->config, (char *) buf, len);
 
+    if (rc != INLETS_E_NO_MEMORY && overrides->text.len) {
+        rc = ngx_inlets_settings_override(ctx, overrides);
+    }
+
     rv = (rc == INLETS_E_NO_MEMORY) ? NGX_ERROR
                                     : ngx_inlets_settings_finish(ctx);
     ngx_free(scratch);
 
     return rv;
+}
+
+
+/* A token takes the place of the file's, not of it only as text. */
+
+static int
+ngx_inlets_settings_override(ngx_inlets_settings_ctx_t *ctx,
+    ngx_inlets_settings_overrides_t *overrides)
+{
+    int                           rc;
+    ngx_inlets_settings_secret_t  token;
+
+    token = ctx->token;
+    ngx_memzero(&ctx->token, sizeof(ngx_inlets_settings_secret_t));
+
+    ctx->overrides = overrides;
+
+    rc = inlets_config_parse(&ctx->config, (char *) overrides->text.data,
+                             overrides->text.len);
+
+    if (rc != INLETS_E_NO_MEMORY
+        && EVP_DigestUpdate(ctx->load->digest, overrides->text.data,
+                            overrides->text.len)
+           != 1)
+    {
+        rc = INLETS_E_NO_MEMORY;
+    }
+
+    ctx->overrides = NULL;
+
+    if (ctx->token.line == 0) {
+        ctx->token = token;
+    }
+
+    return rc;
 }
 
 
@@ -467,6 +510,16 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
 
     case NGX_INLETS_KEY_NOTIFICATION:
         ctx->notify_line = v->line;
+
+        if (ctx->overrides && enter) {
+
+            /* as a whole: another provider has another secret */
+
+            ngx_memzero(&ctx->notify, sizeof(ngx_inlets_settings_secret_t));
+            ngx_memzero(&ctx->settings->notification,
+                        sizeof(ngx_inlets_notification_t));
+        }
+
         return NGX_OK;
 
     case NGX_INLETS_KEY_HEARTBEAT:
@@ -1045,7 +1098,8 @@ ngx_inlets_settings_fault(void *data, const struct inlets_config_fault *fault)
 
     last = text + NGX_INLETS_SETTINGS_LINE;
 
-    p = ngx_slprintf(text, last, "%V:", &ctx->load->path);
+    p = ngx_slprintf(text, last, "%V:", ctx->overrides ? &ctx->overrides->path
+                                                       : &ctx->load->path);
 
     if (fault->line) {
         p = ngx_slprintf(p, last, "%ui:", (ngx_uint_t) fault->line);

@@ -190,7 +190,8 @@ ngx_inlets_settings_reload(ngx_inlets_settings_file_t *file, ngx_log_t *log)
 {
     ngx_inlets_settings_load_t  load;
 
-    if (ngx_inlets_settings_load(&file->path, log, &load) != NGX_OK) {
+    if (ngx_inlets_settings_load(&file->path, &file->overrides, log, &load)
+        != NGX_OK) {
         return;
     }
 
