@@ -989,6 +989,8 @@ ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
 
         tunnel->nplaces = 0;
         tunnel->nlinks = 0;
+        tunnel->sn.node.key = ngx_murmur_hash2(tunnel->id.data,
+                                               NGX_INLETS_ID_LEN);
         ngx_rbtree_insert(&reg->sh->ended, &tunnel->sn.node);
 
         route->tunnel = NULL;
