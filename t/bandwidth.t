@@ -115,10 +115,10 @@ my $source = $t->service('source', 16 * $MIB);
 my $sink = $t->service('sink');
 my $web = $t->service('http');
 
-my $down = tunnel('slow', 'tcp', $source);
-my $up = tunnel('slow', 'tcp', $sink);
+my $down = tunnel('slow', 'tcp', $source, '-p', $t->port('tcp'));
+my $up = tunnel('slow', 'tcp', $sink, '-p', $t->port('tcp') + 1);
 my $http = tunnel('slow', 'http', $web, '-s', 'slow');
-my $free = tunnel('free', 'tcp', $source);
+my $free = tunnel('free', 'tcp', $source, '-p', $t->port('tcp') + 2);
 
 ok(limits_are('slow', $rate), 'the limit is told');
 ok(limits_are('free', 0), 'and that another has none');
