@@ -40,15 +40,20 @@ print_row(const struct inlets_arg *row)
 
     printf("  %-30s %s\n", flag, row->help);
 
+    printf("  %-30s [$%s", "", row->env);
+
+    if (row->old_env != NULL) {
+        printf(" or $%s", row->old_env);
+    }
+
     if (row->preset != NULL) {
-        printf("  %-30s [$%s, default %s]\n", "", row->env, row->preset);
+        printf(", default %s", row->preset);
 
     } else if (row->type == INLETS_ARG_NUMBER && row->number != 0) {
-        printf("  %-30s [$%s, default %u]\n", "", row->env, row->number);
-
-    } else {
-        printf("  %-30s [$%s]\n", "", row->env);
+        printf(", default %u", row->number);
     }
+
+    printf("]\n");
 }
 
 
@@ -177,13 +182,32 @@ set_field(struct parser *p, size_t i, const char *value,
 }
 
 
+const char *
+inlets_args_env(const struct inlets_arg *row)
+{
+    const char  *value = getenv(row->env);
+
+    if (value != NULL && *value != '\0') {
+        return row->env;
+    }
+
+    if (row->old_env == NULL) {
+        return NULL;
+    }
+
+    value = getenv(row->old_env);
+
+    return value != NULL && *value != '\0' ? row->old_env : NULL;
+}
+
+
 static int
 set_defaults(struct parser *p)
 {
     for (size_t i = 0; i < p->args->n; i++) {
         const struct inlets_arg  *row = &p->args->table[i];
         void                     *field = p->fields + row->offset;
-        const char               *value;
+        const char               *env;
 
         p->source[i] = INLETS_ARG_DEFAULT;
 
@@ -194,13 +218,13 @@ set_defaults(struct parser *p)
             *(uint32_t *) field = row->number;
         }
 
-        value = getenv(row->env);
+        env = inlets_args_env(row);
 
-        if (value == NULL || *value == '\0') {
+        if (env == NULL) {
             continue;
         }
 
-        if (set_field(p, i, value, INLETS_ARG_ENVIRONMENT, "$", row->env)
+        if (set_field(p, i, getenv(env), INLETS_ARG_ENVIRONMENT, "$", env)
             != INLETS_OK)
         {
             return INLETS_E_INVALID;

@@ -45,6 +45,7 @@ enum inlets_arg_source {
 struct inlets_arg {
     const char            *name;
     const char            *env;
+    const char            *old_env; /* read if env is not set; may be NULL */
     const char            *value;   /* what help calls it */
     const char            *preset;  /* text, or as help shows it */
     const char            *help;
@@ -84,6 +85,9 @@ enum inlets_options_result {
 enum inlets_options_result inlets_args_parse(const struct inlets_args *args,
     int argc, char **argv, void *fields, enum inlets_arg_source *source,
     int *ret_word);
+
+/* The environment variable that counts for a row, or NULL: none is set. */
+const char *inlets_args_env(const struct inlets_arg *row);
 
 /* The rows of the help, with those of --help and --version. */
 void inlets_args_help(const struct inlets_args *args);
