@@ -90,7 +90,8 @@ ngx_http_inlets_auth_drift(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_str_t *message, ngx_pool_t *pool)
 {
     u_char       theirs[NGX_HTTP_INLETS_DATE], ours[NGX_HTTP_INLETS_DATE];
-    u_char       apart[NGX_HTTP_INLETS_DURATION], most[NGX_HTTP_INLETS_DURATION];
+    u_char       apart[NGX_HTTP_INLETS_DURATION];
+    u_char       most[NGX_HTTP_INLETS_DURATION];
     uint64_t     now, then, drift;
     ngx_msec_t   max;
     ngx_uint_t   i;

@@ -63,7 +63,10 @@ ngx_uint_t ngx_inlets_rules_any(ngx_inlets_registry_t *reg);
 void ngx_inlets_rules_get(ngx_inlets_registry_t *reg, ngx_str_t *host,
     in_port_t port, ngx_inlets_rules_t *rules);
 
-/* NGX_OK or NGX_DECLINED.  Of another kind than IP is what only deny lets in. */
+/*
+ * NGX_OK or NGX_DECLINED.  A visitor by a Unix socket is not denied, and not
+ * allowed either where only some are.
+ */
 ngx_int_t ngx_inlets_rules_check_addr(ngx_inlets_rules_t *rules,
     struct sockaddr *sa);
 
