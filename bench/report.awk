@@ -1,8 +1,16 @@
-# Values of single runs, FIGURE|UNIT|VARIANT|VALUE, become one table.
+# Values of single runs, FIGURE|UNIT|VARIANT|VALUE, become one table.  Its columns
+# are the variants of list, "ours" first; titles, with semicolons between, say more.
 
 BEGIN {
     FS = "|"
-    nv = split("ours a b", variants, " ")
+
+    if (list == "") {
+        list = "ours a b"
+        titles = "ours;(a) nginx, nginx;(b) nginx"
+    }
+
+    nv = split(list, variants, " ")
+    split(titles, title, ";")
 }
 
 {
@@ -72,9 +80,21 @@ function ratio(key, variant,    them) {
 }
 
 END {
-    print "| figure | unit | ours | (a) nginx, nginx | (b) nginx " \
-          "| ours / a | ours / b |"
-    print "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    head = "| figure | unit |"
+    rule = "| --- | --- |"
+
+    for (v = 1; v <= nv; v++) {
+        head = head " " title[v] " |"
+        rule = rule " ---: |"
+    }
+
+    for (v = 2; v <= nv; v++) {
+        head = head " ours / " variants[v] " |"
+        rule = rule " ---: |"
+    }
+
+    print head
+    print rule
 
     for (i = 1; i <= rows; i++) {
         key = order[i]
@@ -84,6 +104,10 @@ END {
             line = line " " cell(key, variants[v]) " |"
         }
 
-        print line " " ratio(key, "a") " | " ratio(key, "b") " |"
+        for (v = 2; v <= nv; v++) {
+            line = line " " ratio(key, variants[v]) " |"
+        }
+
+        print line
     }
 }

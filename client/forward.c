@@ -50,24 +50,24 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
         .help = "connect to host:port, or to a port of 127.0.0.1" },
 
     [OPT_MAX_CONNECTIONS] = {
-        .name = "max-connections", .env = "INLETS_FORWARD_MAX_CONNECTIONS",
+        .name = "max-connections", .env = "INLETS_MAX_CONNECTIONS",
         .type = INLETS_ARG_NUMBER, .value = "N",
         .offset = FIELD(max_connections),
         .min = 1, .max = 1000000, .number = 1024,
         .help = "connections at once; more have to wait" },
 
     [OPT_CONNECT_TIMEOUT] = {
-        .name = "connect-timeout", .env = "INLETS_FORWARD_CONNECT_TIMEOUT",
+        .name = "connect-timeout", .env = "INLETS_CONNECT_TIMEOUT",
         .type = INLETS_ARG_NUMBER, .value = "MS",
         .offset = FIELD(connect_timeout),
         .min = 1, .max = 3600000, .number = 10000,
         .help = "how long connecting to the target may take" },
 
     [OPT_IDLE_TIMEOUT] = {
-        .name = "idle-timeout", .env = "INLETS_FORWARD_IDLE_TIMEOUT",
+        .name = "idle-timeout", .env = "INLETS_IDLE_TIMEOUT",
         .type = INLETS_ARG_NUMBER, .value = "MS",
         .offset = FIELD(idle_timeout),
-        .max = 604800000, .preset = "0, never",
+        .max = 604800000, .preset = "never",
         .help = "reset what carries nothing for so long" },
 
     [OPT_GRACE] = {
@@ -77,7 +77,7 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
         .help = "how long connections may finish after SIGTERM" },
 
     [OPT_NO_SPLICE] = {
-        .name = "no-splice", .env = "INLETS_FORWARD_NO_SPLICE",
+        .name = "no-splice", .env = "INLETS_NO_SPLICE",
         .type = INLETS_ARG_FLAG, .offset = FIELD(no_splice),
         .help = "copy all bytes, never use splice(2)" },
 
@@ -108,8 +108,8 @@ print_help(void)
 {
     printf("Usage: inlets forward [flags] -s SOURCE -t TARGET\n"
            "\n"
-           "Accepts TCP connections at SOURCE and connects each to TARGET. "
-           "No tunnel, no edge.\n"
+           "Accepts TCP connections at SOURCE and connects each to TARGET, "
+           "without an edge.\n"
            "\n"
            "  inlets forward -s 0.0.0.0:8080 -t 127.0.0.1:3000\n"
            "  inlets forward -s :5432 -t [fd00::7]:5432 "
