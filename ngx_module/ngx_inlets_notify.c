@@ -39,7 +39,7 @@ typedef struct {
     ngx_str_t                    url;         /* zero-terminated */
     ngx_str_t                    host;        /* of it, for the log */
     ngx_str_t                    secret;
-    ngx_str_t                    ca_file;     /* zero-terminated */
+    ngx_str_t                    ca_file;     /* likewise */
     ngx_str_t                    body;
 
     /* with the signature of this attempt */
@@ -64,6 +64,8 @@ static ngx_inlets_notify_entry_t *ngx_inlets_notify_create(
     ngx_log_t *log);
 static ngx_int_t ngx_inlets_notify_copy(ngx_inlets_notify_entry_t *entry,
     ngx_inlets_notification_t *to);
+static u_char *ngx_inlets_notify_string(u_char *p, ngx_str_t *dst,
+    ngx_str_t *src);
 static void ngx_inlets_notify_host(ngx_str_t *url, ngx_str_t *host);
 static void ngx_inlets_notify_next(void);
 static void ngx_inlets_notify_send(ngx_inlets_notify_entry_t *entry);
@@ -230,29 +232,35 @@ ngx_inlets_notify_copy(ngx_inlets_notify_entry_t *entry,
     entry->body_size = entry->body.len + 256;
     entry->signed_body = ngx_pnalloc(pool, entry->body_size);
 
-    p = ngx_pnalloc(pool, to->url.len + to->secret.len + to->ca_file.len + 2);
+    p = ngx_pnalloc(pool, to->url.len + to->secret.len + to->ca_file.len + 3);
 
     if (p == NULL || entry->signed_url == NULL || entry->signed_body == NULL) {
         return NGX_ERROR;
     }
 
-    entry->url.len = to->url.len;
-    entry->url.data = p;
-    p = ngx_cpymem(p, to->url.data, to->url.len);
-    *p++ = '\0';
-
-    entry->ca_file.len = to->ca_file.len;
-    entry->ca_file.data = p;
-    p = ngx_cpymem(p, to->ca_file.data, to->ca_file.len);
-    *p++ = '\0';
-
-    entry->secret.len = to->secret.len;
-    entry->secret.data = p;
-    ngx_memcpy(p, to->secret.data, to->secret.len);
+    p = ngx_inlets_notify_string(p, &entry->url, &to->url);
+    p = ngx_inlets_notify_string(p, &entry->ca_file, &to->ca_file);
+    (void) ngx_inlets_notify_string(p, &entry->secret, &to->secret);
 
     ngx_inlets_notify_host(&entry->url, &entry->host);
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_inlets_notify_string(u_char *p, ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = src->len;
+    dst->data = p;
+
+    if (src->len) {
+        p = ngx_cpymem(p, src->data, src->len);
+    }
+
+    *p++ = '\0';
+
+    return p;
 }
 
 
