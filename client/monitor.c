@@ -14,6 +14,9 @@
 
 
 #define MONITOR_FDS         16      /* libwebsockets' own table */
+
+/* s: libwebsockets says nothing when its own is over, so ours comes first */
+#define MONITOR_LWS_TIMEOUT  (INLETS_HANDSHAKE_TIMEOUT / 1000 + 5)
 #define MONITOR_REASON      384
 #define MONITOR_TEXT        8192    /* longest event that we send */
 
@@ -675,6 +678,7 @@ inlets_monitor_context_create(struct inlets_client *client)
         .options = LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
         .fd_limit_per_thread = MONITOR_FDS,
+        .timeout_secs = MONITOR_LWS_TIMEOUT,
         .pcontext = &client->lws,   /* NULL once it is gone */
         .gid = (gid_t) -1,
         .uid = (uid_t) -1
