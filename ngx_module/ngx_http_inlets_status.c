@@ -9,7 +9,7 @@
  *
  * The answer is made in pieces of one buffer, each when the one before has been
  * sent; the rows for it are copied out of the zone a few at a time.  So neither
- * its memory nor how long the zone is locked depends on how many rows there are.
+ * its memory nor how long the zone is locked depends on how many there are.
  */
 
 

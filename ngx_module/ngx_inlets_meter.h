@@ -79,8 +79,9 @@ typedef struct {
 
 
 /*
- * A stream in use: attach() copies the meter and counts it as open, as a new one
- * or as one that was kept idle; detach() undoes this, also when the stream ends.
+ * A stream in use: attach() copies the meter and counts it as open, as a new
+ * one or as one that was kept idle; detach() undoes this, also when the stream
+ * ends.
  */
 void ngx_inlets_meter_attach(ngx_inlets_stream_t *st,
     ngx_inlets_meter_t *meter, ngx_uint_t fresh);
@@ -93,8 +94,9 @@ void ngx_inlets_meter_error(ngx_inlets_meter_t *meter);
 /*
  * The pace.  allowed(): how many of want bytes may move now; 0: none, and the
  * stream's read (DOWN) or write (UP) event is posted when some may.  moved():
- * that many did.  drained(): there are no more for now, what was allowed and not
- * moved is given back.  waits(): in one way or the other it waits for its slot.
+ * that many did.  drained(): there are no more for now, what was allowed and
+ * not moved is given back.  waits(): in one way or the other it waits for its
+ * slot.
  */
 #define ngx_inlets_meter_limited(m, way)                                      \
     ((m)->global_buckets                                                      \

@@ -208,9 +208,9 @@ void ngx_inlets_meter_exit(void);
 
 /*
  * Rows of clients.  claim(): found or created, with one tunnel more; NULL: no
- * memory; passing: it needn't be remembered.  release(): one tunnel less.  expire(): forgets up to two that have
- * been idle for long, or the longest idle ones of too many.  evict(): forgets
- * one to make room; 0: there is none.
+ * memory; passing: it needn't be remembered.  release(): one tunnel less.
+ * expire(): forgets a few that have been idle for long, or the longest idle one
+ * of too many.  evict(): forgets one to make room; 0: there is none.
  */
 ngx_inlets_client_node_t *ngx_inlets_client_claim(ngx_inlets_registry_t *reg,
     ngx_str_t *id, ngx_uint_t passing);

@@ -1,8 +1,9 @@
 /*
- * A bucket of bytes: how fast they may move, as the generic cell rate algorithm
- * has it.  Its state is one number, tat: the time when all that was taken would
- * have moved at an even pace.  Time is in nanoseconds, of any clock that doesn't
- * jump, and given by the caller; so several processes may share a bucket.
+ * A bucket of bytes: how fast they may move, as the generic cell rate
+ * algorithm has it.  Its state is one number, tat: the time when all that was
+ * taken would have moved at an even pace.  Time is in nanoseconds, of any clock
+ * that doesn't jump, and given by the caller; so several processes may share a
+ * bucket.
  *
  * Each taker reserves first and moves when its slot has come.  Slots are given
  * in the order of reservations, so takers share the rate evenly, and one that
