@@ -188,7 +188,9 @@ test_hostile(void)
     n.client = (struct inlets_notice_text) TEXT("[x](http://evil)<!channel>`\n"
                                                 "\xe2\x80\xae\xff\"\\");
     write_notice(&n, INLETS_NOTICE_SLACK, false);
-    ok(strstr(buf, "client - (x)(http://evil)‹!channel›'  \xef\xbf\xbd\\\"\\\\\"")
+    ok(strstr(buf, "client - (x)(http://evil)"
+                   "\xe2\x80\xb9!channel\xe2\x80\xba'  \xef\xbf\xbd"
+                   "\\\"\\\\\"")
        != NULL, "no markup in a chat");
 
     write_notice(&n, INLETS_NOTICE_WEBHOOK, false);
@@ -318,7 +320,8 @@ test_signatures(void)
 
     is_int(inlets_notice_sign_dingtalk("SECtest", 7, 1700000000000, sign),
            INLETS_OK, "dingtalk");
-    is_str(sign, "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g=", "its signature");
+    is_str(sign, "aZLLrriXgn05YbwaGR7knYsLeJADjr9NwLaNNKpxh4g=",
+           "its signature");
 
     len = inlets_notice_sign_url("https://h/send?access_token=t", sign,
                                  1700000000000, text, sizeof(text));
