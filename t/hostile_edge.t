@@ -243,7 +243,7 @@ edge('200', sub { $_[0]->send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
      $none, qr/retrying in/);
 edge('garbage', sub { $_[0]->send("\0\xff\x1b[31mgarbage\r\n\r\n" x 9);
                       wait_end($_[0]) },
-     $none, qr/retrying in/);
+     $none, qr/retrying in/, wait => 20);
 edge('wrong accept', sub { my ($s, $head) = @_;
                            $s->send(answer_101($head,
                                'Sec-WebSocket-Accept' =>
