@@ -15,10 +15,10 @@
 #include "rlimit.h"
 
 
-#define FORWARD_NAME_TTL     10000      /* ms, of the target's addresses */
-#define FORWARD_PIPES        512        /* what the kernel gives a user freely */
-#define FORWARD_DESCRIPTORS  64         /* not for connections */
-#define FORWARD_TURNS        100        /* of the loop, at the end */
+#define FORWARD_NAME_TTL     10000  /* ms, of the target's addresses */
+#define FORWARD_PIPES        512    /* half of what the kernel lets a user */
+#define FORWARD_DESCRIPTORS  64     /* not for connections */
+#define FORWARD_TURNS        100    /* of the loop, at the end */
 
 
 enum option_id {
@@ -147,7 +147,7 @@ parse_address(const char *flag, const char *text, struct inlets_url *ret)
 static int
 check_options(struct inlets_forward_options *o)
 {
-    char  text[INLETS_URL_AUTHORITY];
+    char  text[INLETS_URL_AUTHORITY] = "";
     int   n;
 
     o->any = o->source_text != NULL && *o->source_text == ':';
