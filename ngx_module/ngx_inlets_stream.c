@@ -621,8 +621,8 @@ ngx_inlets_stream_write(ngx_inlets_stream_t *st, u_char *buf, size_t size)
     }
 
     if (st->stream == NULL) {
-        return st->attached ? ngx_inlets_stream_reset(st, c->write, "send() failed")
-                            : 0;
+        return !st->attached ? 0
+               : ngx_inlets_stream_reset(st, c->write, "send() failed");
     }
 
     if (st->head.len) {

@@ -65,14 +65,14 @@ ngx_connection_t *ngx_inlets_tunnel_idle(ngx_inlets_id_t *id);
  * Dialling.  Gives a stream connection to the tunnel of host (if its length is
  * not 0) or port, through a link of this worker or else through a trunk.
  *
- * lookup(): only asks the registry, with its results, and fills d->found; dial()
- * after it does not ask again.
+ * lookup(): only asks the registry, with its results, and fills d->found;
+ * dial() after it does not ask again.
  *
- * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the client
- * is away or has no link yet; within d->wait it is attached and its write event
- * posted, or d->expired() is called, once.  NGX_DECLINED: unknown route.
- * NGX_BUSY: known and no stream to be had.  NGX_ABORT: d->permit() did not
- * return NGX_OK for what was found; it may be NULL.  NGX_ERROR: no memory.
+ * NGX_OK: d->connection is attached.  NGX_AGAIN: it is not yet, since the
+ * client is away or has no link yet; within d->wait it is attached and its
+ * write event posted, or d->expired() is called, once.  NGX_DECLINED: unknown
+ * route.  NGX_BUSY: known and no stream to be had.  NGX_ABORT: d->permit() did
+ * not return NGX_OK for what was found; it may be NULL.  NGX_ERROR: no memory.
  * Closing the connection ends the wait.
  *
  * Each connection gets its own copy of d->head, in its pool.  d has to live as
