@@ -28,12 +28,20 @@ for my $workers (1, 4) {
     $t->edge(
         http => 'inlets_wait 1s; real_ip_header X-Visitor;
                  set_real_ip_from 127.0.0.1;
-                 map $http_x_door $door { default 0; open 1; }',
+                 proxy_cache_path %%TESTDIR%%/cache keys_zone=c:1m;',
         server => 'location /any/ {
                        satisfy any;
                        allow 198.51.100.0/24;
                        deny all;
                        inlets_tunnel edge;
+                   }
+                   location /cached/ {
+                       rewrite ^ / break;
+                       inlets_tunnel edge;
+                       proxy_buffering on;
+                       proxy_cache c;
+                       proxy_cache_valid 200 1h;
+                       add_header X-Cache $upstream_cache_status always;
                    }
                    location /own/ {
                        inlets_tunnel edge;
@@ -133,7 +141,20 @@ for my $workers (1, 4) {
          'no rules: the header is passed');
     is($try->('free', '/')->{status}, 200, 'no rules');
 
-    # a file, the environment
+    # the cache
+
+    $try->('free', '/cached/');
+    is($try->('free', '/cached/')->{headers}{'x-cache'}, 'HIT',
+       'no rules: from the cache');
+
+    for (1, 2) {
+        $r = $try->('basic', '/cached/', 'ann:secret');
+        is($r->{status}, 200, 'let in to what may be cached');
+        is($r->{headers}{'x-cache'}, 'MISS', 'but is not');
+        is($try->('basic', '/cached/')->{status}, 401, 'not without');
+    }
+
+    # a file
 
     $t->file('users', "one:1\r\n\ntwo:2\n");
     $t->tunnel('http', $web->upstream, '-s', 'file', '--basic-auth-file',
