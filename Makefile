@@ -188,6 +188,17 @@ $(BUILD)/flags.key: FORCE
 	@echo '$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN)' > $@.new;                 \
 	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 
+# where "inlets server" looks for the modules
+
+$(BUILD)/moduledir.key: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(MODULEDIR)' > $@.new;                                        \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+$(BUILD)/obj/client/server_nginx.o: $(BUILD)/moduledir.key
+$(BUILD)/obj/client/server_nginx.o: FLAGS += \
+    -DINLETS_MODULEDIR='"$(MODULEDIR)"'
+
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(filter-out -Wl%,$(HARDEN)) -MMD -MP -c -o $@ $<

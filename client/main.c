@@ -4,6 +4,7 @@
 #include "client.h"
 #include "forward.h"
 #include "options.h"
+#include "server.h"
 
 
 int
@@ -14,6 +15,10 @@ main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "forward") == 0) {
         return inlets_forward_main(argc - 1, argv + 1);
+    }
+
+    if (argc > 1 && strcmp(argv[1], "server") == 0) {
+        return inlets_server_main(argc - 1, argv + 1);
     }
 
     switch (inlets_options_parse(argc, argv, &options)) {

@@ -202,8 +202,11 @@ print_top_help(void)
            "\n"
            "Usage:\n"
            "  inlets client [flags] http|tcp UPSTREAM\n"
+           "  inlets server [flags]\n"
+           "  inlets server reload [-c FILE]\n"
            "  inlets forward [flags] -s SOURCE -t TARGET\n"
-           "  inlets client --help, inlets forward --help\n"
+           "  inlets client --help, inlets server --help, "
+           "inlets forward --help\n"
            "  inlets --version | -V\n"
            "  inlets --help | -h\n");
 }

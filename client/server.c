@@ -1,0 +1,426 @@
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inlets_error.h"
+
+
+#define LOOK_INTERVAL  50       /* ms, while something is waited for */
+#define KILL_AFTER     5000     /* ms, once it was told to end at once */
+
+
+struct server {
+    struct inlets_server_options *options;
+    struct inlets_server_nginx    nginx;
+    struct inlets_server_ports    ports;
+    struct inlets_server_folder   folder;
+    sigset_t                      signals;
+
+    pid_t                         child;
+    bool                          up;
+    unsigned                      stopping;     /* 1: gracefully, 2, 3 */
+    uint64_t                      deadline;
+    int                           wait_status;
+};
+
+
+static uint64_t
+now(void)
+{
+    struct timespec  t;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+}
+
+
+static int
+prepare(struct server *s)
+{
+    struct inlets_server_options  *o = s->options;
+
+    if (inlets_server_options_load(o) != INLETS_OK) {
+        return INLETS_E_INVALID;
+    }
+
+    /* a file with faults may be short of just what is asked for here */
+
+    if ((!o->file.faults || o->print)
+        && inlets_server_options_check(o) != INLETS_OK)
+    {
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+/* The configuration as of now, in the folder, and found good by nginx. */
+
+static int
+write_conf(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+
+    if (inlets_server_conf_write(o, &s->nginx, &s->ports, s->folder.path)
+        != INLETS_OK
+        || inlets_server_nginx_test(&s->nginx, s->folder.path) != INLETS_OK)
+    {
+        return INLETS_E_INVALID;
+    }
+
+    if (o->file.faults && inlets_server_options_check(o) != INLETS_OK) {
+        return INLETS_E_INVALID;
+    }
+
+    inlets_server_folder_note(&s->folder, o->file.path);
+
+    return INLETS_OK;
+}
+
+
+/*
+ * In a process group of its own, so that Ctrl-C reaches it through this
+ * process only; and not alone when this process is killed.
+ */
+
+static _Noreturn void
+exec_nginx(struct server *s, pid_t parent)
+{
+    char      conf[PATH_MAX + 32];
+    sigset_t  none;
+
+    (void) setpgid(0, 0);
+    (void) prctl(PR_SET_PDEATHSIG, SIGTERM);
+
+    if (getppid() != parent) {
+        _exit(EXIT_FAILURE);
+    }
+
+    sigemptyset(&none);
+    (void) sigprocmask(SIG_SETMASK, &none, NULL);
+
+    inlets_server_clean_environment();
+
+    snprintf(conf, sizeof(conf), "%s/nginx.conf", s->folder.path);
+
+    execl(s->nginx.path, "nginx", "-e", "stderr", "-p", s->folder.path, "-c",
+          conf, (char *) NULL);
+
+    inlets_log_fatal("cannot run \"%s\": %s", s->nginx.path, strerror(errno));
+    _exit(EXIT_FAILURE);
+}
+
+
+static int
+start_nginx(struct server *s)
+{
+    pid_t  parent = getpid();
+
+    (void) fflush(NULL);
+
+    s->child = fork();
+
+    if (s->child < 0) {
+        inlets_log_fatal("cannot start nginx: %s", strerror(errno));
+        return INLETS_E_INVALID;
+    }
+
+    if (s->child == 0) {
+        exec_nginx(s, parent);
+    }
+
+    return INLETS_OK;
+}
+
+
+/* nginx writes its pid once it listens. */
+
+static void
+look_whether_up(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+    struct stat  st;
+    char         path[PATH_MAX + 32], range[64] = "";
+
+    snprintf(path, sizeof(path), "%s/nginx.pid", s->folder.path);
+
+    if (stat(path, &st) != 0 || st.st_size == 0) {
+        return;
+    }
+
+    s->up = true;
+
+    if (o->first != 0) {
+        snprintf(range, sizeof(range), ", TCP ports %u to %u", o->first,
+                 o->last);
+    }
+
+    inlets_log_notice("Listening: %s://*.%s:%u%s",
+                      o->tls_cert != NULL ? "https" : "http",
+                      o->domain != NULL ? o->domain : o->file.domain, o->port,
+                      range);
+}
+
+
+static void
+reload(struct server *s)
+{
+    struct inlets_server_options  *o = s->options;
+
+    if (s->stopping || !s->up) {
+        return;
+    }
+
+    inlets_log(INLETS_LOG_INFO, "SIGHUP: reading all files again");
+
+    if (prepare(s) != INLETS_OK || write_conf(s) != INLETS_OK) {
+        inlets_log(INLETS_LOG_ERROR, "not reloaded, all stays as it was");
+        return;
+    }
+
+    (void) kill(s->child, SIGHUP);
+
+    inlets_log(INLETS_LOG_INFO, "reloading%s%s",
+               o->file.path[0] != '\0' ? " with " : "", o->file.path);
+}
+
+
+static void
+stop(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+
+    s->stopping++;
+
+    switch (s->stopping) {
+
+    case 1:
+        inlets_log_notice("%s", "");
+        inlets_log_notice("Shutting down server...");
+        (void) kill(s->child, SIGQUIT);
+        s->deadline = now() + o->grace;
+        break;
+
+    case 2:
+        (void) kill(s->child, SIGTERM);
+        s->deadline = now() + KILL_AFTER;
+        break;
+
+    case 3:
+        inlets_log(INLETS_LOG_ERROR, "nginx does not end, it is killed");
+        (void) kill(-s->child, SIGKILL);
+        s->deadline = UINT64_MAX;
+        break;
+    }
+}
+
+
+static void
+take_signal(struct server *s, int signum)
+{
+    switch (signum) {
+
+    case SIGINT:
+    case SIGTERM:
+    case SIGQUIT:
+        if (s->stopping < 2) {
+            stop(s);
+        }
+
+        break;
+
+    case SIGHUP:
+        reload(s);
+        break;
+
+    case SIGUSR1:
+        (void) kill(s->child, SIGUSR1);
+        break;
+    }
+}
+
+
+/* Until nginx has ended. */
+
+static void
+watch(struct server *s)
+{
+    const struct timespec  pause = { .tv_nsec = LOOK_INTERVAL * 1000000L };
+
+    for ( ;; ) {
+        int  signum;
+
+        if (s->up && !s->stopping) {
+            signum = sigwaitinfo(&s->signals, NULL);
+
+        } else {
+            signum = sigtimedwait(&s->signals, NULL, &pause);
+        }
+
+        if (waitpid(s->child, &s->wait_status, WNOHANG) != 0) {
+            return;
+        }
+
+        if (signum > 0) {
+            take_signal(s, signum);
+        }
+
+        if (!s->up) {
+            look_whether_up(s);
+        }
+
+        if (s->stopping && now() >= s->deadline) {
+            if (s->stopping == 1) {
+                inlets_log(INLETS_LOG_WARN, "the grace period is over");
+            }
+
+            stop(s);
+        }
+    }
+}
+
+
+static int
+result(const struct server *s)
+{
+    if (s->stopping) {
+        return EXIT_SUCCESS;
+    }
+
+    if (!s->up) {
+        inlets_log_fatal("nginx did not start");
+
+    } else if (WIFSIGNALED(s->wait_status)) {
+        inlets_log_fatal("nginx was ended by signal %d",
+                         WTERMSIG(s->wait_status));
+
+    } else {
+        inlets_log_fatal("nginx has ended by itself, with status %d",
+                         WEXITSTATUS(s->wait_status));
+    }
+
+    return EXIT_FAILURE;
+}
+
+
+static void
+block_signals(struct server *s)
+{
+    static const int  list[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1,
+                                 SIGCHLD };
+
+    sigemptyset(&s->signals);
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        sigaddset(&s->signals, list[i]);
+    }
+
+    (void) sigprocmask(SIG_BLOCK, &s->signals, NULL);
+    (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGCHLD, SIG_DFL);
+}
+
+
+static int
+check_output(const struct inlets_server_options *o)
+{
+    struct stat  st;
+
+    if (o->access_log != NULL && strcmp(o->access_log, "-") == 0
+        && fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
+    {
+        inlets_log_fatal("--access-log: nginx can't write to a socket, as "
+                         "standard output is here: name a file");
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+static int
+run(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+    int  status = EXIT_FAILURE;
+
+    block_signals(s);
+
+    if (check_output(o) == INLETS_OK
+        && inlets_server_ports_try(o, &s->ports) == INLETS_OK
+        && inlets_server_folder_make(&s->folder, geteuid() == 0) == INLETS_OK
+        && write_conf(s) == INLETS_OK
+        && start_nginx(s) == INLETS_OK)
+    {
+        watch(s);
+        status = result(s);
+    }
+
+    inlets_server_folder_remove(&s->folder);
+
+    return status;
+}
+
+
+static int
+run_options(struct inlets_server_options *options)
+{
+    struct server  s = { .options = options };
+
+    inlets_log_init(options->log_level, options->log_utc);
+
+    if (prepare(&s) != INLETS_OK) {
+        return EXIT_FAILURE;
+    }
+
+    if (inlets_server_nginx_find(options, &s.nginx) != INLETS_OK
+        || inlets_server_ports_plan(options, &s.ports) != INLETS_OK)
+    {
+        return EXIT_FAILURE;
+    }
+
+    if (options->print) {
+        inlets_server_conf_print(stdout, options, &s.nginx, &s.ports, NULL);
+        return EXIT_SUCCESS;
+    }
+
+    return run(&s);
+}
+
+
+int
+inlets_server_main(int argc, char **argv)
+{
+    struct inlets_server_options  options;
+    bool                          reload_it = false;
+    int                           status = EXIT_FAILURE;
+
+    switch (inlets_server_options_parse(argc, argv, &options, &reload_it)) {
+
+    case INLETS_OPTIONS_RUN:
+        status = reload_it ? inlets_server_reload(&options)
+                           : run_options(&options);
+        break;
+
+    case INLETS_OPTIONS_DONE:
+        status = EXIT_SUCCESS;
+        break;
+
+    case INLETS_OPTIONS_ERROR:
+        break;
+    }
+
+    inlets_server_options_finish(&options);
+
+    return status;
+}
