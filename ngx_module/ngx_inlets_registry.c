@@ -33,7 +33,6 @@ static void ngx_inlets_registry_reap_zone(ngx_inlets_registry_t *reg,
     void *data);
 static void ngx_inlets_registry_key_zone(ngx_inlets_registry_t *reg,
     void *data);
-static ngx_int_t ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg);
 static void ngx_inlets_registry_purge(ngx_inlets_registry_t *reg,
     ngx_pid_t pid);
 static ngx_uint_t ngx_inlets_registry_dead(ngx_pid_t pid);
@@ -59,15 +58,11 @@ static void ngx_inlets_registry_free_tunnel(ngx_inlets_registry_t *reg,
     ngx_inlets_tunnel_node_t *tunnel);
 static void ngx_inlets_registry_forget_last(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route);
-static void ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
-    ngx_uint_t n);
 static ngx_inlets_route_node_t *ngx_inlets_registry_create_route(
     ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
 static void ngx_inlets_registry_delete_route(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route);
 static void ngx_inlets_registry_expire(ngx_inlets_registry_t *reg);
-static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
-    ngx_inlets_route_node_t *route, ngx_inlets_found_t *found);
 
 
 extern ngx_module_t  ngx_http_module;
@@ -499,7 +494,7 @@ ngx_inlets_registry_worker(ngx_inlets_registry_t *reg, ngx_pid_t pid)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg)
 {
     ngx_inlets_worker_node_t  *worker;
@@ -1033,7 +1028,7 @@ ngx_inlets_registry_forget_last(ngx_inlets_registry_t *reg,
 }
 
 
-static void
+void
 ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
     ngx_uint_t n)
 {
@@ -1190,266 +1185,4 @@ ngx_inlets_registry_set_max_streams(ngx_inlets_registry_t *reg,
     }
 
     ngx_shmtx_unlock(&reg->shpool->mutex);
-}
-
-
-ngx_int_t
-ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
-{
-    ngx_int_t                  rc;
-    ngx_uint_t                 i;
-    ngx_inlets_place_node_t   *place;
-    ngx_inlets_tunnel_node_t  *tunnel;
-    ngx_inlets_worker_node_t  *worker;
-
-    ngx_shmtx_lock(&reg->shpool->mutex);
-
-    tunnel = ngx_inlets_registry_lookup_id(reg, id);
-
-    if (tunnel == NULL || ngx_inlets_registry_add_worker(reg) != NGX_OK) {
-        rc = NGX_DECLINED;
-        goto done;
-    }
-
-    if (tunnel->nlinks >= tunnel->max_links) {
-        rc = NGX_BUSY;
-        goto done;
-    }
-
-    for (i = 0; i < tunnel->nplaces; i++) {
-        if (tunnel->places[i].pid == ngx_pid) {
-            break;
-        }
-    }
-
-    place = &tunnel->places[i];
-
-    if (i == tunnel->nplaces) {
-        tunnel->nplaces++;
-
-        place->pid = ngx_pid;
-        place->slot = ngx_process_slot;
-        place->links = 0;
-    }
-
-    place->links++;
-    tunnel->nlinks++;
-
-    worker = ngx_inlets_registry_worker(reg, ngx_pid);
-    worker->links++;
-
-    rc = NGX_OK;
-
-done:
-
-    ngx_shmtx_unlock(&reg->shpool->mutex);
-
-    return rc;
-}
-
-
-void
-ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
-    ngx_inlets_id_t *id)
-{
-    ngx_uint_t                 i;
-    ngx_inlets_tunnel_node_t  *tunnel;
-    ngx_inlets_worker_node_t  *worker;
-
-    ngx_shmtx_lock(&reg->shpool->mutex);
-
-    worker = ngx_inlets_registry_worker(reg, ngx_pid);
-
-    if (worker && worker->links) {
-        worker->links--;
-    }
-
-    tunnel = ngx_inlets_registry_lookup_id(reg, id);
-
-    if (tunnel) {
-        for (i = 0; i < tunnel->nplaces; i++) {
-
-            if (tunnel->places[i].pid != ngx_pid) {
-                continue;
-            }
-
-            tunnel->nlinks--;
-
-            if (--tunnel->places[i].links == 0) {
-                ngx_inlets_registry_delete_place(tunnel, i);
-            }
-
-            break;
-        }
-    }
-
-    ngx_shmtx_unlock(&reg->shpool->mutex);
-}
-
-
-ngx_int_t
-ngx_inlets_registry_find_host(ngx_inlets_registry_t *reg, ngx_str_t *host,
-    ngx_inlets_found_t *found)
-{
-    ngx_int_t  rc;
-
-    ngx_shmtx_lock(&reg->shpool->mutex);
-
-    rc = ngx_inlets_registry_found(reg,
-                                   ngx_inlets_registry_lookup_host(reg, host),
-                                   found);
-
-    ngx_shmtx_unlock(&reg->shpool->mutex);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_inlets_registry_find_port(ngx_inlets_registry_t *reg, in_port_t port,
-    ngx_inlets_found_t *found)
-{
-    ngx_int_t  rc;
-
-    ngx_shmtx_lock(&reg->shpool->mutex);
-
-    rc = ngx_inlets_registry_found(reg,
-                                   ngx_inlets_registry_lookup_port(reg, port),
-                                   found);
-
-    ngx_shmtx_unlock(&reg->shpool->mutex);
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
-    ngx_inlets_found_t *found)
-{
-    ngx_int_t                  rc;
-    ngx_inlets_tunnel_node_t  *tunnel;
-
-    rc = NGX_DECLINED;
-
-    ngx_shmtx_lock(&reg->shpool->mutex);
-
-    tunnel = ngx_inlets_registry_lookup_id(reg, id);
-
-    if (tunnel) {
-        ngx_inlets_registry_copy(tunnel, found);
-        ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
-        found->newer = (tunnel->generation > reg->generation);
-        rc = NGX_OK;
-    }
-
-    ngx_shmtx_unlock(&reg->shpool->mutex);
-
-    return rc;
-}
-
-
-ngx_inlets_route_node_t *
-ngx_inlets_registry_lookup_host(ngx_inlets_registry_t *reg, ngx_str_t *host)
-{
-    uint32_t  hash;
-
-    hash = ngx_murmur_hash2(host->data, host->len);
-
-    return (ngx_inlets_route_node_t *)
-               ngx_str_rbtree_lookup(&reg->sh->hosts, host, hash);
-}
-
-
-ngx_inlets_route_node_t *
-ngx_inlets_registry_lookup_port(ngx_inlets_registry_t *reg, in_port_t port)
-{
-    ngx_rbtree_node_t  *node, *sentinel;
-
-    node = reg->sh->ports.root;
-    sentinel = reg->sh->ports.sentinel;
-
-    while (node != sentinel) {
-
-        if (port == node->key) {
-            return (ngx_inlets_route_node_t *) node;
-        }
-
-        node = (port < node->key) ? node->left : node->right;
-    }
-
-    return NULL;
-}
-
-
-ngx_inlets_tunnel_node_t *
-ngx_inlets_registry_lookup_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
-{
-    uint32_t   hash;
-    ngx_str_t  str;
-
-    str.data = id->data;
-    str.len = NGX_INLETS_ID_LEN;
-    hash = ngx_murmur_hash2(str.data, str.len);
-
-    return (ngx_inlets_tunnel_node_t *)
-               ngx_str_rbtree_lookup(&reg->sh->tunnels, &str, hash);
-}
-
-
-static ngx_int_t
-ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
-    ngx_inlets_route_node_t *route, ngx_inlets_found_t *found)
-{
-    ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
-
-    if (route == NULL) {
-        return NGX_DECLINED;
-    }
-
-    if (route->tunnel == NULL) {
-
-        if (route->expires <= ngx_time()) {
-            return NGX_DECLINED;
-        }
-
-        found->rules = (route->last && route->last->rules)
-                       ? route->last->rules->tag : 0;
-
-        ngx_inlets_meter_get(reg, NULL, &found->meter);
-
-        return NGX_AGAIN;
-    }
-
-    ngx_inlets_registry_copy(route->tunnel, found);
-    ngx_inlets_meter_get(reg, route->tunnel, &found->meter);
-
-    return NGX_OK;
-}
-
-
-void
-ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
-    ngx_inlets_found_t *found)
-{
-    ngx_uint_t  i;
-
-    found->id = tunnel->id;
-    found->type = tunnel->type;
-    found->port = tunnel->port;
-    found->replaced = (tunnel->route == NULL);
-    found->auth = tunnel->auth;
-    found->max_streams = tunnel->max_streams;
-    found->rules = tunnel->rules ? tunnel->rules->tag : 0;
-
-    found->client_id_len = tunnel->client_id_len;
-    ngx_memcpy(found->client_id, tunnel->data, tunnel->client_id_len);
-
-    found->nplaces = tunnel->nplaces;
-
-    for (i = 0; i < tunnel->nplaces; i++) {
-        found->places[i].pid = tunnel->places[i].pid;
-        found->places[i].slot = tunnel->places[i].slot;
-        found->places[i].links = tunnel->places[i].links;
-    }
 }

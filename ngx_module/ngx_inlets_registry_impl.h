@@ -167,6 +167,9 @@ void ngx_inlets_registry_each(ngx_cycle_t *cycle,
 
 ngx_inlets_worker_node_t *ngx_inlets_registry_worker(
     ngx_inlets_registry_t *reg, ngx_pid_t pid);
+ngx_int_t ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg);
+void ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
+    ngx_uint_t n);
 ngx_inlets_tunnel_node_t *ngx_inlets_registry_lookup_id(
     ngx_inlets_registry_t *reg, ngx_inlets_id_t *id);
 void ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
