@@ -126,6 +126,19 @@ for my $workers (1, 4) {
     my $late = $t->login(auth => 'public', @default, resume => $id);
     isnt($late->{reply}{url}, $url, 'only once');
 
+    # the real client, whose workers are killed
+
+    $client = $t->client('client', '-r', '127.0.0.1:' . $t->port('default'),
+                         'http', $web->upstream);
+    ok($client->wait_up(), 'client is up');
+    $host = $client->host;
+
+    $t->allow_log(qr/exited on signal 9/);
+    kill 'KILL', $_ for $t->workers;
+
+    ok($client->wait_up(2, 20), 'and again, after its workers were killed');
+    is($client->host, $host, 'with the same random name');
+
     # the lifetime goes on in the session that resumes
 
     $start = time();
