@@ -452,7 +452,13 @@ pair_open(struct inlets_pair *p)
                               p->forward->options->idle_timeout, 0);
     }
 
-    pair_watch(p);
+    /* who speaks first has mostly spoken by now */
+
+    way_run(p, VISITOR);
+
+    if (p->state == PAIR_OPEN) {
+        pair_watch(p);
+    }
 }
 
 
