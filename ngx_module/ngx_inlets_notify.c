@@ -838,7 +838,7 @@ static void
 ngx_inlets_notify_started(ngx_inlets_settings_file_t *file)
 {
     u_char                      address[NGX_SOCKADDR_STRLEN];
-    ngx_uint_t                  told;
+    ngx_uint_t                  started, reloaded;
     struct inlets_notice        notice;
     ngx_inlets_notify_shctx_t  *sh;
 
@@ -846,16 +846,28 @@ ngx_inlets_notify_started(ngx_inlets_settings_file_t *file)
 
     ngx_shmtx_lock(&file->shpool->mutex);
 
-    told = sh->started;
+    started = !sh->started && ngx_inlets_notify_first;
     sh->started = 1;
+
+    reloaded = sh->reloaded;
+    sh->reloaded = 0;
 
     ngx_shmtx_unlock(&file->shpool->mutex);
 
-    if (told || !ngx_inlets_notify_first) {
+    ngx_memzero(&notice, sizeof(struct inlets_notice));
+
+    if (reloaded) {
+        notice.event = INLETS_NOTICE_SETTINGS_RELOADED;
+        notice.count = ngx_inlets_settings_get(file)->nclients;
+        ngx_inlets_notify_text(&notice.path, ngx_inlets_settings_path(file));
+
+        ngx_inlets_notify(file, &notice);
         return;
     }
 
-    ngx_memzero(&notice, sizeof(struct inlets_notice));
+    if (!started) {
+        return;
+    }
 
     notice.event = INLETS_NOTICE_SERVER_STARTED;
     notice.version.data = INLETS_VERSION;

@@ -32,6 +32,7 @@ typedef struct {
 
 typedef struct {
     ngx_uint_t                   started;     /* has been told */
+    ngx_uint_t                   reloaded;    /* by the master, to be told */
     time_t                       told;        /* of refusals, the last time */
     ngx_inlets_notify_refusal_t  addresses[NGX_INLETS_NOTIFY_REFUSALS];
     ngx_inlets_notify_refusal_t  clients[NGX_INLETS_NOTIFY_REFUSALS];

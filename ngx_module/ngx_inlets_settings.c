@@ -229,7 +229,18 @@ ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     if (previous) {
         file->sh = previous->sh;
         file->shpool = previous->shpool;
-        file->sh->hash = file->hash;
+
+        ngx_shmtx_lock(&file->shpool->mutex);
+
+        if (file->sh->hash != file->hash) {
+
+            /* no worker of the old cycle has seen it: a new one tells of it */
+
+            file->sh->hash = file->hash;
+            file->sh->notify.reloaded = 1;
+        }
+
+        ngx_shmtx_unlock(&file->shpool->mutex);
 
         return NGX_OK;
     }
@@ -247,6 +258,7 @@ ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    file->sh->hash = file->hash;
     file->shpool->data = file->sh;
 
     return NGX_OK;

@@ -138,6 +138,15 @@ for my $workers (1, 4) {
     is($hook->wait_post(0, 'settings_reloaded')->{json}{clients}, 1,
        "$name: settings reloaded");
 
+    # with nginx's own reload, before a worker has seen the change
+
+    settings($t, $hook->url(), language => 'zh');
+    $t->reload();
+    is($hook->wait_post(1, 'settings_reloaded')->{json}{title},
+       '[服务端][配置] 已重新加载', "$name: nginx -s reload");
+    $t->reload();
+    $t->wait_old();
+
     # refused: told at the fifth, then no more
 
     for my $n (1 .. 4) {
@@ -159,7 +168,7 @@ for my $workers (1, 4) {
     sleep 0.5;
 
     is(events($hook), 'client_offline:2 client_online:2 login_refused:1 '
-       . 'server_started:1 settings_rejected:1 settings_reloaded:1',
+       . 'server_started:1 settings_rejected:1 settings_reloaded:2',
        "$name: each event once");
 
     my $log = $t->log();
