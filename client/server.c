@@ -355,6 +355,7 @@ run(struct server *s)
     int  status = EXIT_FAILURE;
 
     block_signals(s);
+    inlets_server_folder_clear();
 
     if (check_output(o) == INLETS_OK
         && inlets_server_ports_try(o, &s->ports) == INLETS_OK

@@ -210,6 +210,9 @@ void inlets_server_folder_note(const struct inlets_server_folder *folder,
     const char *settings);
 void inlets_server_folder_remove(struct inlets_server_folder *folder);
 
+/* What servers left that were killed: there are secrets in it. */
+void inlets_server_folder_clear(void);
+
 /* inlets server reload */
 int inlets_server_reload(const struct inlets_server_options *o);
 

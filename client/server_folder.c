@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inlets_error.h"
 
 
-#define PREFIX  "inlets-"
+#define PREFIX  "inlets-server-"
 #define LOCK    "server.pid"
 #define NOTE    "settings"
+#define STALE   60              /* s */
 
 
 /*
@@ -151,6 +153,13 @@ remove_entry(const char *path, const struct stat *st, int type,
 }
 
 
+static void
+remove_tree(const char *path)
+{
+    (void) nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+
 void
 inlets_server_folder_remove(struct inlets_server_folder *folder)
 {
@@ -158,8 +167,7 @@ inlets_server_folder_remove(struct inlets_server_folder *folder)
         return;
     }
 
-    (void) nftw(folder->path, remove_entry, 8,
-                FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    remove_tree(folder->path);
 
     if (folder->lock >= 0) {
         close(folder->lock);
@@ -169,54 +177,101 @@ inlets_server_folder_remove(struct inlets_server_folder *folder)
 }
 
 
-/* The process that runs there, or 0: none does, or another user's. */
+/* Folders of this user, each with the process that runs there. */
 
-static pid_t
-holder(const char *folder, char lock_path[PATH_MAX], char settings[PATH_MAX])
+struct found {
+    char    folder[PATH_MAX];
+    char    lock[PATH_MAX];
+    pid_t   pid;                /* 0: it has ended without clearing up */
+    time_t  since;
+};
+
+
+static bool
+look(struct found *f)
 {
     struct flock  l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     struct stat   st;
-    char          path[PATH_MAX + 32];
-    ssize_t       n;
-    int           fd, rc;
+    int           fd, n, rc;
 
-    if (lstat(folder, &st) != 0 || !S_ISDIR(st.st_mode)
+    n = snprintf(f->lock, sizeof(f->lock), "%s/" LOCK, f->folder);
+
+    if (n < 0 || n >= PATH_MAX
+        || lstat(f->folder, &st) != 0 || !S_ISDIR(st.st_mode)
         || st.st_uid != geteuid()
         || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     {
-        return 0;
+        return false;
     }
 
-    n = snprintf(lock_path, PATH_MAX, "%s/" LOCK, folder);
-
-    if (n < 0 || n >= PATH_MAX) {
-        return 0;
-    }
-
-    fd = open(lock_path, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
+    fd = open(f->lock, O_RDWR|O_CLOEXEC|O_NOFOLLOW);
 
     if (fd < 0) {
-        return 0;
+        return false;
     }
 
     rc = fcntl(fd, F_GETLK, &l);
+
+    if (rc == 0) {
+        rc = fstat(fd, &st);
+    }
+
     close(fd);
 
-    if (rc != 0 || l.l_type == F_UNLCK || l.l_pid <= 0) {
-        return 0;
+    f->pid = l.l_type == F_UNLCK ? 0 : l.l_pid;
+    f->since = st.st_mtime;
+
+    return rc == 0 && f->pid >= 0;
+}
+
+
+static void
+each_folder(void (*handler)(void *data, const struct found *f), void *data)
+{
+    for (int i = 0; base(i) != NULL; i++) {
+        DIR            *dir = opendir(base(i));
+        struct dirent  *entry;
+        struct found    f;
+
+        while (dir != NULL && (entry = readdir(dir)) != NULL) {
+            int  n;
+
+            if (strncmp(entry->d_name, PREFIX, sizeof(PREFIX) - 1) != 0) {
+                continue;
+            }
+
+            n = snprintf(f.folder, sizeof(f.folder), "%s/%s", base(i),
+                         entry->d_name);
+
+            if (n > 0 && n < PATH_MAX && look(&f)) {
+                handler(data, &f);
+            }
+        }
+
+        if (dir != NULL) {
+            closedir(dir);
+        }
     }
+}
 
-    settings[0] = '\0';
-    snprintf(path, sizeof(path), "%s/" NOTE, folder);
-    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
 
-    if (fd >= 0) {
-        n = read(fd, settings, PATH_MAX - 1);
-        settings[n > 0 ? n : 0] = '\0';
-        close(fd);
+/* A new one has no lock for a moment. */
+
+static void
+clear_away(void *data, const struct found *f)
+{
+    (void) data;
+
+    if (f->pid == 0 && f->since < time(NULL) - STALE) {
+        remove_tree(f->folder);
     }
+}
 
-    return l.l_pid;
+
+void
+inlets_server_folder_clear(void)
+{
+    each_folder(clear_away, NULL);
 }
 
 
@@ -229,44 +284,31 @@ struct search {
 
 
 static void
-search(struct search *s, const char *where)
+search(void *data, const struct found *f)
 {
-    struct dirent  *entry;
-    DIR            *dir;
+    struct search  *s = data;
+    char            path[PATH_MAX + 32], settings[PATH_MAX] = "";
+    ssize_t         n;
+    int             fd;
 
-    dir = opendir(where);
-
-    if (dir == NULL) {
+    if (f->pid == 0) {
         return;
     }
 
-    while ((entry = readdir(dir)) != NULL) {
-        char   folder[PATH_MAX], path[PATH_MAX], settings[PATH_MAX];
-        pid_t  pid;
-        int    n;
+    snprintf(path, sizeof(path), "%s/" NOTE, f->folder);
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
 
-        if (strncmp(entry->d_name, PREFIX, sizeof(PREFIX) - 1) != 0) {
-            continue;
-        }
-
-        n = snprintf(folder, sizeof(folder), "%s/%s", where, entry->d_name);
-
-        if (n < 0 || n >= PATH_MAX) {
-            continue;
-        }
-
-        pid = holder(folder, path, settings);
-
-        if (pid != 0
-            && (s->settings == NULL || strcmp(s->settings, settings) == 0))
-        {
-            s->found++;
-            s->pid = pid;
-            memcpy(s->lock, path, sizeof(path));
-        }
+    if (fd >= 0) {
+        n = read(fd, settings, sizeof(settings) - 1);
+        settings[n > 0 ? n : 0] = '\0';
+        close(fd);
     }
 
-    closedir(dir);
+    if (s->settings == NULL || strcmp(s->settings, settings) == 0) {
+        s->found++;
+        s->pid = f->pid;
+        memcpy(s->lock, f->lock, sizeof(s->lock));
+    }
 }
 
 
@@ -284,9 +326,7 @@ inlets_server_reload(const struct inlets_server_options *o)
         s.settings = path;
     }
 
-    for (int i = 0; base(i) != NULL; i++) {
-        search(&s, base(i));
-    }
+    each_folder(search, &s);
 
     if (s.found == 0) {
         inlets_log_fatal("no inlets server of this user runs%s%s",

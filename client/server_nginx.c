@@ -466,39 +466,40 @@ report_version(const struct inlets_server_nginx *nginx, const char *text)
 }
 
 
-/* Without the words by which nginx means its own configuration. */
+/* Without time, level and process, and without our configuration's name. */
 
 static void
 report_line(char *line, const char *conf)
 {
-    static const char *const  prefixes[] = { "nginx: ", "[emerg] ", "[alert] ",
-                                             "[crit] ", "[error] " };
-    char   *end;
-    size_t  len;
+    static const char *const  levels[] = { "[emerg] ", "[alert] ", "[crit] ",
+                                           "[error] " };
+    char    *end, *text = NULL;
+    size_t   n;
 
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        len = strlen(prefixes[i]);
-
-        if (strncmp(line, prefixes[i], len) == 0) {
-            line += len;
-        }
+    for (size_t i = 0; text == NULL && i < sizeof(levels) / sizeof(levels[0]);
+         i++)
+    {
+        text = strstr(line, levels[i]);
+        text = text != NULL ? text + strlen(levels[i]) : NULL;
     }
 
-    if (strncmp(line, "[warn]", 6) == 0
-        || strncmp(line, "[notice]", 8) == 0
-        || strstr(line, " test failed") != NULL
-        || *line == '\0')
-    {
+    if (text == NULL) {
         return;
     }
 
-    end = strstr(line, conf);
+    n = strspn(text, "0123456789#");
 
-    if (end != NULL && end - line > 4 && strncmp(end - 4, " in ", 4) == 0) {
+    if (n > 0 && strncmp(text + n, ": ", 2) == 0) {
+        text += n + 2;
+    }
+
+    end = strstr(text, conf);
+
+    if (end != NULL && end - text > 4 && strncmp(end - 4, " in ", 4) == 0) {
         end[-4] = '\0';
     }
 
-    inlets_log_fatal("%s", line);
+    inlets_log_fatal("%s", text);
 }
 
 
