@@ -189,8 +189,11 @@ ngx_http_inlets_policy_public(ngx_http_inlets_loc_conf_t *ilcf,
     if (ilcf->settings) {
         settings = ngx_inlets_settings_get(ilcf->settings);
 
-        if (settings->public_http.enabled != NGX_CONF_UNSET) {
+        if (settings->public_http.timeout != NGX_CONF_UNSET_MSEC) {
             *lifetime = settings->public_http.timeout;
+        }
+
+        if (settings->public_http.warn_lead != NGX_CONF_UNSET_MSEC) {
             *lead = settings->public_http.warn_lead;
         }
     }
@@ -208,8 +211,14 @@ ngx_http_inlets_policy_public(ngx_http_inlets_loc_conf_t *ilcf,
 ngx_msec_t
 ngx_http_inlets_policy_drift(ngx_http_inlets_loc_conf_t *ilcf)
 {
+    ngx_msec_t  max;
+
     if (ilcf->settings) {
-        return ngx_inlets_settings_get(ilcf->settings)->max_drift;
+        max = ngx_inlets_settings_get(ilcf->settings)->max_drift;
+
+        if (max != NGX_CONF_UNSET_MSEC) {
+            return max;
+        }
     }
 
     return ilcf->max_drift;

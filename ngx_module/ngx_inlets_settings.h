@@ -108,15 +108,15 @@ struct ngx_inlets_settings_s {
 
     struct {
         ngx_int_t                enabled;     /* NGX_CONF_UNSET: not given */
-        ngx_msec_t               timeout;     /* lifetime, default 10 min */
-        ngx_msec_t               warn_lead;   /* default 2 min */
+        ngx_msec_t               timeout;     /* lifetime */
+        ngx_msec_t               warn_lead;
     } public_http;
 
-    ngx_msec_t                   max_drift;   /* default 5 min, 0: off */
+    /* these and the two above: NGX_CONF_UNSET_MSEC if they are not given */
 
-    ngx_msec_t                   heartbeat_interval;    /* NGX_CONF_UNSET_MSEC:
-                                                           not given */
-    ngx_msec_t                   heartbeat_timeout;     /* likewise */
+    ngx_msec_t                   max_drift;   /* 0: off */
+    ngx_msec_t                   heartbeat_interval;
+    ngx_msec_t                   heartbeat_timeout;
 
     /* private: hash table of identities, and of ids with just a limit */
 

@@ -69,6 +69,8 @@ static void ngx_inlets_settings_rate(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v, size_t *rate);
 static ngx_int_t ngx_inlets_settings_url(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
+static void ngx_inlets_settings_unused(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v);
 static ngx_int_t ngx_inlets_settings_given(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v,
     ngx_inlets_settings_secret_t *secret, ngx_uint_t file);
@@ -274,9 +276,9 @@ ngx_inlets_settings_init(ngx_inlets_settings_ctx_t *ctx)
     s->pool = pool;
     s->secure = NGX_CONF_UNSET;
     s->public_http.enabled = NGX_CONF_UNSET;
-    s->public_http.timeout = NGX_INLETS_PUBLIC_TIMEOUT;
-    s->public_http.warn_lead = NGX_INLETS_PUBLIC_WARN;
-    s->max_drift = NGX_INLETS_MAX_DRIFT;
+    s->public_http.timeout = NGX_CONF_UNSET_MSEC;
+    s->public_http.warn_lead = NGX_CONF_UNSET_MSEC;
+    s->max_drift = NGX_CONF_UNSET_MSEC;
     s->heartbeat_interval = NGX_CONF_UNSET_MSEC;
     s->heartbeat_timeout = NGX_CONF_UNSET_MSEC;
 
@@ -389,6 +391,11 @@ ngx_inlets_settings_set(void *data, struct inlets_config *config,
 
     case NGX_INLETS_KEY_LANGUAGE:
         s->notification.chinese = v->number;
+        break;
+
+    case NGX_INLETS_KEY_NOTIFY_INTERVAL:
+    case NGX_INLETS_KEY_NOTIFY_ALERT:
+        ngx_inlets_settings_unused(ctx, v);
         break;
 
     case NGX_INLETS_KEY_PUBLIC_ENABLED:
@@ -776,6 +783,24 @@ ngx_inlets_settings_url(ngx_inlets_settings_ctx_t *ctx,
 }
 
 
+/* Files that were written for another server hold it. */
+
+static void
+ngx_inlets_settings_unused(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v)
+{
+    u_char  *p, text[NGX_INLETS_SETTINGS_LINE];
+
+    p = ngx_slprintf(text, text + NGX_INLETS_SETTINGS_LINE,
+                     "%V:%ui: %s: has no effect",
+                     ctx->overrides ? &ctx->overrides->path
+                                    : &ctx->load->path,
+                     (ngx_uint_t) v->line, v->key->path);
+
+    ngx_inlets_settings_say(ctx, &ctx->load->warnings, text, p - text);
+}
+
+
 /* A secret or the name of its file: one of them. */
 
 static ngx_int_t
@@ -945,10 +970,6 @@ ngx_inlets_settings_check(ngx_inlets_settings_ctx_t *ctx)
     ngx_inlets_settings_t  *s;
 
     s = ctx->settings;
-
-    if (s->public_http.warn_lead >= s->public_http.timeout) {
-        s->public_http.warn_lead = s->public_http.timeout / 2;
-    }
 
     if (s->heartbeat_interval != NGX_CONF_UNSET_MSEC
         && s->heartbeat_timeout != NGX_CONF_UNSET_MSEC

@@ -335,6 +335,23 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .since = "0.1.0",
       .meaning = "Of the messages." },
 
+    { .path = "notification.interval",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_NOTIFY_INTERVAL,
+      .max = 1024,
+      .expected = "a text",
+      .since = "0.1.0",
+      .meaning = "Not used: files of other servers may have it, which is "
+                 "warned of." },
+
+    { .path = "notification.alert",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_NOTIFY_ALERT,
+      .max = 1024,
+      .expected = "a text",
+      .since = "0.1.0",
+      .meaning = "Likewise." },
+
     { .path = "publicHTTP",
       .alias = "publicHTTPNoAuth",
       .type = INLETS_CONFIG_MAP,
@@ -353,18 +370,18 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .id = NGX_INLETS_KEY_PUBLIC_TIMEOUT,
       .min = NGX_INLETS_SECOND,
       .max = 30 * NGX_INLETS_DAY,
-      .def = "10m",
       .since = "0.1.0",
-      .meaning = "How long such a tunnel lives." },
+      .meaning = "How long such a tunnel lives. Without it: "
+                 "`inlets_public_timeout`." },
 
     { .path = "publicHTTP.warnLead",
       .type = INLETS_CONFIG_TIME,
       .id = NGX_INLETS_KEY_PUBLIC_WARN_LEAD,
       .max = 30 * NGX_INLETS_DAY,
-      .def = "2m",
       .since = "0.1.0",
-      .meaning = "How long before its end the client is warned; half of "
-                 "`timeout` if that is shorter." },
+      .meaning = "How long before its end the client is warned; half of its "
+                 "life if that is shorter. Without it: "
+                 "`inlets_public_warn`." },
 
     { .path = "auth",
       .type = INLETS_CONFIG_MAP,
@@ -376,10 +393,9 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .type = INLETS_CONFIG_TIME,
       .id = NGX_INLETS_KEY_MAX_DRIFT,
       .max = 7 * NGX_INLETS_DAY,
-      .def = "5m",
       .since = "0.1.0",
       .meaning = "How far the client's clock may be from the edge's. 0: not "
-                 "checked." },
+                 "checked. Without it: `inlets_max_drift`." },
 
     { .path = "heartbeat",
       .type = INLETS_CONFIG_MAP,

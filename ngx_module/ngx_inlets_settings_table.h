@@ -48,6 +48,8 @@ enum {
     NGX_INLETS_KEY_NOTIFY_SECRET_FILE,
     NGX_INLETS_KEY_NOTIFY_CA_FILE,
     NGX_INLETS_KEY_LANGUAGE,
+    NGX_INLETS_KEY_NOTIFY_INTERVAL,
+    NGX_INLETS_KEY_NOTIFY_ALERT,
 
     NGX_INLETS_KEY_PUBLIC,
     NGX_INLETS_KEY_PUBLIC_ENABLED,
@@ -75,13 +77,6 @@ enum {
 
 
 #define NGX_INLETS_SETTINGS_SECRET  1024       /* longest secret */
-
-
-/* Defaults that the table and the code have in common, milliseconds. */
-
-#define NGX_INLETS_PUBLIC_TIMEOUT   (10 * 60 * 1000)
-#define NGX_INLETS_PUBLIC_WARN      (2 * 60 * 1000)
-#define NGX_INLETS_MAX_DRIFT        (5 * 60 * 1000)
 
 
 extern const struct inlets_config_key  ngx_inlets_settings_keys[];

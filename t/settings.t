@@ -47,6 +47,8 @@ notification:
   url: https://open.feishu.cn/open-apis/bot/v2/hook/xxx
   secret: very-secret
   language: zh
+  interval: 60
+  alert: true
 publicHTTP: { enabled: true, timeout: 10m, warnLead: 2m0s }
 auth: { maxDrift: 5m }
 heartbeat: { interval: 15s, timeout: 1m }
@@ -236,6 +238,17 @@ wrong('deep', 'clients: [{config: {a: ' . '[' x 100,
     is($good, 1, 'a limit for nobody: accepted');
     is_deeply(\@said, ['3: bandwidthLimits.clients: there is no client "c"'],
               'a limit for nobody: warned of');
+}
+
+
+{
+    my ($good, @said) = said("notification:\n  provider: slack\n"
+        . "  url: https://x.example/\n  interval: 60\n  alert: true\n");
+
+    is($good, 1, 'keys of another server: accepted');
+    is_deeply(\@said, ['4: notification.interval: has no effect',
+                       '5: notification.alert: has no effect'],
+              'keys of another server: warned of');
 }
 
 
