@@ -32,19 +32,21 @@ my %variables = map { $_ => 1 }
 is(join(' ', sort keys %told), join(' ', sort keys %variables),
    'README: variables');
 
-my $help = `$Inlets::Test::BUILD/inlets client --help 2>&1`;
-my ($section) = $readme =~ /^## The client$(.*?)^## /ms;
-my @flags = grep { !/help|version/ } $help =~ /(--[a-z][a-z-]+)/g;
-my @missing = grep { $section !~ /`[^`]*\Q$_\E\b/ } @flags;
+for my $command (qw(client server)) {
+    my $help = `$Inlets::Test::BUILD/inlets $command --help 2>&1`;
+    my ($section) = $readme =~ /^## The $command$(.*?)^## /ms;
+    my @flags = grep { !/help|version/ } $help =~ /^ +(?:-\w, )?(--[a-z-]+)/mg;
+    my @missing = grep { $section !~ /`[^`]*\Q$_\E\b/ } @flags;
 
-is(join(' ', @missing), '', 'README: flags');
+    is(join(' ', @missing), '', "README: flags of $command");
 
-my @environment = $help =~ /\[\$(\w+)/g;
-@missing = grep { $section !~ /`$_`/ } @environment;
-is(join(' ', @missing), '', 'README: environment');
+    my @environment = $help =~ /(?:\[| or )\$(\w+)/g;
+    @missing = grep { $section !~ /`$_`/ } @environment;
+    is(join(' ', @missing), '', "README: environment of $command");
+}
 
 my $modules = text('ngx_module/README.md');
-@missing = grep { $modules !~ /`\Q$_\E`/ }
+my @missing = grep { $modules !~ /`\Q$_\E`/ }
            map { s{.*/}{}r } glob "$top/ngx_module/*.c";
 is(join(' ', @missing), '', 'ngx_module/README.md: files');
 
