@@ -438,10 +438,6 @@ parse_top(int argc, char **argv)
         inlets_log_fatal("unknown option %.*s, see inlets --help",
                          (int) strcspn(word, "="), word);
 
-    } else if (strcmp(word, "server") == 0) {
-        inlets_log_fatal("the server is nginx with the inlets modules, "
-                         "see README.md");
-
     } else {
         inlets_log_fatal("unknown command \"%s\", see inlets --help", word);
     }

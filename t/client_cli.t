@@ -100,7 +100,6 @@ unlike((inlets({ env => { TOKEN => 'hunter2' } }, 'client', '--help'))[1],
 # Errors.
 
 wrong('command', 'unknown command "clients"', 'clients');
-wrong('server', 'the server is nginx', 'server');
 wrong('top flag', 'unknown option --nope', '--nope=1');
 wrong('flag', 'unknown option --nope', 'client', '--nope', 'http', '9000');
 wrong('letter', 'unknown option -z', 'client', '-z', 'http', '9000');
