@@ -43,11 +43,13 @@ static ngx_int_t ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old,
     ngx_inlets_route_node_t **route);
 static ngx_uint_t ngx_inlets_registry_too_many(ngx_inlets_registry_t *reg,
-    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old);
+    ngx_inlets_claim_t *claim, ngx_inlets_route_node_t *route);
 static ngx_inlets_tunnel_node_t *ngx_inlets_registry_resumed(
     ngx_inlets_registry_t *reg, ngx_inlets_claim_t *claim);
 static ngx_int_t ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg,
     ngx_inlets_claim_t *claim, in_port_t *port);
+static ngx_uint_t ngx_inlets_registry_offers(ngx_inlets_registry_t *reg,
+    in_port_t port);
 static ngx_uint_t ngx_inlets_registry_may_port(ngx_inlets_claim_t *claim,
     in_port_t port);
 static ngx_inlets_tunnel_node_t *ngx_inlets_registry_create_tunnel(
@@ -636,7 +638,7 @@ ngx_inlets_registry_claim_locked(ngx_inlets_registry_t *reg,
         return NGX_BUSY;
     }
 
-    if (ngx_inlets_registry_too_many(reg, claim, old)) {
+    if (ngx_inlets_registry_too_many(reg, claim, route)) {
         return NGX_ABORT;
     }
 
@@ -717,7 +719,11 @@ ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
 
     port = claim->port;
 
-    if (port == 0 && old && ngx_inlets_registry_may_port(claim, old->port)) {
+    if (port == 0
+        && old
+        && ngx_inlets_registry_offers(reg, old->port)
+        && ngx_inlets_registry_may_port(claim, old->port))
+    {
         port = old->port;
     }
 
@@ -726,9 +732,7 @@ ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
             return NGX_DECLINED;
         }
 
-    } else if (reg->offered == NULL
-               || !(reg->offered[port / 8] & (1 << (port % 8))))
-    {
+    } else if (!ngx_inlets_registry_offers(reg, port)) {
         return NGX_DECLINED;
     }
 
@@ -739,9 +743,11 @@ ngx_inlets_registry_claim_route(ngx_inlets_registry_t *reg,
 }
 
 
+/* route: that of the claim, if there is one; a tunnel of it is replaced. */
+
 static ngx_uint_t
 ngx_inlets_registry_too_many(ngx_inlets_registry_t *reg,
-    ngx_inlets_claim_t *claim, ngx_inlets_tunnel_node_t *old)
+    ngx_inlets_claim_t *claim, ngx_inlets_route_node_t *route)
 {
     ngx_uint_t                 n;
     ngx_inlets_client_node_t  *client;
@@ -758,7 +764,7 @@ ngx_inlets_registry_too_many(ngx_inlets_registry_t *reg,
 
     n = client->routes;
 
-    if (old && old->route->tunnel == old && old->client == client) {
+    if (route && route->tunnel && route->tunnel->client == client) {
         n--;
     }
 
@@ -844,6 +850,13 @@ ngx_inlets_registry_pick_port(ngx_inlets_registry_t *reg,
     *port = away;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_inlets_registry_offers(ngx_inlets_registry_t *reg, in_port_t port)
+{
+    return reg->offered && (reg->offered[port / 8] & (1 << (port % 8)));
 }
 
 

@@ -102,6 +102,9 @@ for my $workers (1, 4) {
     ok($resumed->{reply}{ok}, 'a resumed one counts once');
     $says->('still too many',
             'client "few" has as many tunnels as it may have: 2', 'few');
+    $says->('nor with another name for it',
+            'client "few" has as many tunnels as it may have: 2', 'few',
+            resume => $resumed->{reply}{containerId}, name => 'few-too');
     $resumed->close();
     $few[0]->close();
 
