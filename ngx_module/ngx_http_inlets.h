@@ -129,12 +129,14 @@ char *ngx_http_inlets_proxy_defaults(ngx_conf_t *cf,
 
 /*
  * Rules for visitors.  permit(): tag is that of the rules in force when a
- * stream is attached; NGX_ABORT: not by them.  consumed(): the Authorization
- * header was for the edge, not for the local service.
+ * stream is attached; NGX_ABORT: not by them.  refused(): the status of the
+ * request is by them.  consumed(): the Authorization header was for the edge,
+ * not for the local service.
  */
 ngx_int_t ngx_http_inlets_access_init(ngx_conf_t *cf);
 ngx_int_t ngx_http_inlets_access_permit(ngx_http_request_t *r,
     ngx_inlets_registry_t *reg, uint64_t tag);
+ngx_uint_t ngx_http_inlets_access_refused(ngx_http_request_t *r);
 ngx_uint_t ngx_http_inlets_access_consumed(ngx_http_request_t *r);
 
 /*

@@ -300,6 +300,17 @@ ngx_http_inlets_access_permit(ngx_http_request_t *r,
 
 
 ngx_uint_t
+ngx_http_inlets_access_refused(ngx_http_request_t *r)
+{
+    ngx_http_inlets_access_t  *access;
+
+    access = ngx_http_get_module_ctx(r, ngx_http_inlets_module);
+
+    return access && (ngx_uint_t) access->rc == r->err_status;
+}
+
+
+ngx_uint_t
 ngx_http_inlets_access_consumed(ngx_http_request_t *r)
 {
     ngx_http_inlets_access_t    *access;

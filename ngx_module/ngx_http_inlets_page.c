@@ -209,7 +209,9 @@ ngx_http_inlets_page_header_filter(ngx_http_request_t *r)
 
     ilcf = ngx_http_get_module_loc_conf(r, ngx_http_inlets_module);
 
-    if (ilcf->tunnel == NULL || r->upstream == NULL) {
+    if (ilcf->tunnel == NULL
+        || (r->upstream == NULL && !ngx_http_inlets_access_refused(r)))
+    {
         return ngx_http_next_header_filter(r);
     }
 

@@ -75,6 +75,7 @@ for my $workers (1, 4) {
 
     my $r = $try->('basic', '/');
     is($r->{status}, 401, "$workers workers: no password");
+    like($r->{body}, qr/This tunnel asks for a user name/, 'page');
     is_deeply($r->{headers}{'www-authenticate'}, 'Basic realm="inlets"',
               'WWW-Authenticate');
     is($web->requests, 0, 'the local service saw nothing');
@@ -179,7 +180,9 @@ for my $workers (1, 4) {
            $expected{$addr}, "$addr: $expected{$addr}");
     }
 
-    is($try->('ip', '/')->{status}, 403, 'without the header: 127.0.0.1');
+    $r = $try->('ip', '/');
+    is($r->{status}, 403, 'without the header: 127.0.0.1');
+    like($r->{body}, qr/You may not visit this tunnel/, 'page');
 
     $t->tunnel('http', $web->upstream, '-s', 'deny', '--deny-ip',
                '127.0.0.0/8', '--basic-auth', 'a:b');
