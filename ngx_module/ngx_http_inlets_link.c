@@ -247,7 +247,7 @@ ngx_http_inlets_link_start(ngx_connection_t *c, void *data, u_char *early,
 
     ngx_log_error(NGX_LOG_INFO, c->log, 0, "link opened");
 
-    ngx_inlets_session_start(session, early, len);
+    (void) ngx_inlets_session_start(session, early, len);
 }
 
 

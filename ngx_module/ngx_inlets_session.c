@@ -90,7 +90,7 @@ ngx_inlets_session_create(ngx_connection_t *c, struct inlets_mux_conf *conf)
 }
 
 
-void
+ngx_int_t
 ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
     size_t len)
 {
@@ -103,17 +103,20 @@ ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
     }
 
     if (len && ngx_inlets_session_input(session, early, len) != NGX_OK) {
-        return;
+        return NGX_ERROR;
     }
 
     if (rev->ready) {
         ngx_post_event(rev, &ngx_posted_events);
-        return;
+        return NGX_OK;
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_inlets_session_finish(session);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 

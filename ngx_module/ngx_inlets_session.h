@@ -54,11 +54,11 @@ struct ngx_inlets_session_s {
  * carrier, client, accept and limits; allocator and ctx are filled in.  NULL:
  * no memory, the connection is still the caller's.  The caller then sets the
  * handlers and calls start(), with bytes that were read too early, or NULL and
- * 0; after it the session may be gone.
+ * 0.  NGX_ERROR: the session has ended in it, and is gone.
  */
 ngx_inlets_session_t *ngx_inlets_session_create(ngx_connection_t *c,
     struct inlets_mux_conf *conf);
-void ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
+ngx_int_t ngx_inlets_session_start(ngx_inlets_session_t *session, u_char *early,
     size_t len);
 
 /*

@@ -275,7 +275,7 @@ ngx_inlets_trunk_accept(ngx_socket_t s, ngx_log_t *log)
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, log, 0,
                    "inlets trunk from worker %P", pid);
 
-    ngx_inlets_session_start(session, NULL, 0);
+    (void) ngx_inlets_session_start(session, NULL, 0);
 }
 
 
@@ -494,7 +494,9 @@ ngx_inlets_trunk_connect(ngx_pid_t pid, ngx_log_t *log)
     ngx_log_debug1(NGX_LOG_DEBUG_EVENT, log, 0,
                    "inlets trunk to worker %P", pid);
 
-    ngx_inlets_session_start(session, NULL, 0);
+    if (ngx_inlets_session_start(session, NULL, 0) != NGX_OK) {
+        return NULL;
+    }
 
     return session;
 }

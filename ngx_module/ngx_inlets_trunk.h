@@ -17,7 +17,7 @@
 #include "ngx_inlets_session.h"
 
 
-/* The listener; nothing with one worker.  exit: closes listener and trunks. */
+/* The listener, in each worker process.  exit: closes listener and trunks. */
 ngx_int_t ngx_inlets_trunk_init_worker(ngx_cycle_t *cycle);
 void ngx_inlets_trunk_exit_worker(ngx_cycle_t *cycle);
 
