@@ -78,6 +78,10 @@ ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor,
 
     ngx_http_inlets_login_check(monitor, &login, pool);
 
+    /* it was in the message */
+
+    ngx_str_null(&monitor->asked);
+
     ngx_destroy_pool(pool);
 }
 
@@ -282,6 +286,13 @@ ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
 
     if (ngx_http_inlets_login_rules(monitor, login, &fault) != NGX_OK) {
         ngx_http_inlets_monitor_refuse(monitor, "%s", fault);
+        return;
+    }
+
+    if (monitor->ws.done) {
+
+        /* there was no memory to warn it: nobody would end the tunnel */
+
         return;
     }
 

@@ -23,7 +23,7 @@ ngx_http_inlets_public_start(ngx_http_inlets_monitor_t *monitor)
 {
     ngx_msec_t  lead, used;
 
-    if (monitor->auth != NGX_INLETS_AUTH_PUBLIC) {
+    if (monitor->auth != NGX_INLETS_AUTH_PUBLIC || monitor->ws.done) {
         return;
     }
 
