@@ -349,14 +349,13 @@ ngx_http_inlets_failed(ngx_peer_connection_t *pc, ngx_uint_t state)
 static ngx_int_t
 ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf, size_t size)
 {
-    int                    rc;
-    ngx_str_t              s;
-    ngx_connection_t      *c;
-    ngx_http_request_t    *r;
-    struct inlets_proxy2   h;
+    int                         rc;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    struct inlets_proxy2        h;
     ngx_http_variable_value_t  *v;
 
-    static ngx_str_t  name = ngx_string("request_id");
+    static ngx_str_t   name = ngx_string("request_id");
     static ngx_uint_t  key;
 
     r = ctx->request;
@@ -389,11 +388,8 @@ ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf, size_t size)
     v = ngx_http_get_variable(r, &name, key);
 
     if (v && !v->not_found && v->len <= INLETS_PROXY2_UNIQUE_ID) {
-        s.data = v->data;
-        s.len = v->len;
-
-        h.unique_id = s.data;
-        h.unique_id_len = s.len;
+        h.unique_id = v->data;
+        h.unique_id_len = v->len;
     }
 
     rc = inlets_proxy2_write(buf, size, &h);

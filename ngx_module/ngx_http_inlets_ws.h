@@ -76,8 +76,7 @@ void ngx_http_inlets_ws_send(ngx_http_inlets_ws_t *ws, void *text,
 
 /*
  * finish(): flushes what was sent before, then closes TCP; with a Close frame
- * of code
- * and reason unless code is 0.  close(): at once.  Both call closed().
+ * of code and reason unless code is 0.  close(): at once.  Both call closed().
  */
 void ngx_http_inlets_ws_finish(ngx_http_inlets_ws_t *ws, ngx_uint_t code,
     const char *reason);
