@@ -163,11 +163,21 @@ typedef void (*ngx_inlets_registry_pt)(ngx_inlets_registry_t *reg, void *data);
 void ngx_inlets_registry_each(ngx_cycle_t *cycle,
     ngx_inlets_registry_pt handler, void *data);
 
-/* With the mutex of the zone locked, as all that follow. */
+/*
+ * With the mutex of the zone locked, as all that follow.  add_worker(): the row
+ * of this process, if it has none.  purge(): all that was of a worker.  dead():
+ * it was killed.
+ */
 
 ngx_inlets_worker_node_t *ngx_inlets_registry_worker(
     ngx_inlets_registry_t *reg, ngx_pid_t pid);
 ngx_int_t ngx_inlets_registry_add_worker(ngx_inlets_registry_t *reg);
+void ngx_inlets_registry_purge(ngx_inlets_registry_t *reg, ngx_pid_t pid);
+ngx_uint_t ngx_inlets_registry_dead(ngx_pid_t pid);
+
+/* remember: for how long its route is away, seconds, or 0. */
+void ngx_inlets_registry_delete_tunnel(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel, time_t remember);
 void ngx_inlets_registry_delete_place(ngx_inlets_tunnel_node_t *tunnel,
     ngx_uint_t n);
 ngx_inlets_tunnel_node_t *ngx_inlets_registry_lookup_id(
