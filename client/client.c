@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libwebsockets.h>
 
@@ -102,6 +103,8 @@ run_out(struct inlets_client *c)
 static void
 finish_loop(struct inlets_client *c)
 {
+    bool  idle;
+
     uv_close((uv_handle_t *) &c->prepare, NULL);
     uv_close((uv_handle_t *) &c->check, NULL);
     uv_close((uv_handle_t *) &c->sigint, NULL);
@@ -110,8 +113,8 @@ finish_loop(struct inlets_client *c)
     inlets_tunnel_destroy(c->tunnel);
     inlets_report_destroy(c->report);
 
-    inlets_resolver_destroy(c->edge);
-    inlets_resolver_destroy(c->local);
+    idle = inlets_resolver_destroy(c->edge);
+    idle = inlets_resolver_destroy(c->local) && idle;
 
     run_out(c);
 
@@ -122,7 +125,9 @@ finish_loop(struct inlets_client *c)
         run_out(c);
     }
 
-    (void) uv_loop_close(&c->loop);
+    if (uv_loop_close(&c->loop) != 0 && !idle) {
+        _exit(c->status);
+    }
 }
 
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "inlets_error.h"
@@ -403,9 +404,13 @@ init_handles(struct inlets_forward *f)
 }
 
 
-static void
+/* False: the process can only end by _exit(). */
+
+static bool
 close_all(struct inlets_forward *f)
 {
+    bool  idle;
+
     f->stopping = true;
 
     inlets_resolve_cancel(&f->source_wait);
@@ -417,8 +422,8 @@ close_all(struct inlets_forward *f)
     uv_close((uv_handle_t *) &f->grace, NULL);
     uv_close((uv_handle_t *) &f->pause, NULL);
 
-    inlets_resolver_destroy(f->source);
-    inlets_resolver_destroy(f->target);
+    idle = inlets_resolver_destroy(f->source);
+    idle = inlets_resolver_destroy(f->target) && idle;
 
     for (unsigned n = 0; n < FORWARD_TURNS; n++) {
         if (uv_run(&f->loop, UV_RUN_NOWAIT) == 0) {
@@ -426,8 +431,10 @@ close_all(struct inlets_forward *f)
         }
     }
 
-    (void) uv_loop_close(&f->loop);
+    idle = uv_loop_close(&f->loop) == 0 || idle;
     inlets_flows_finish(&f->flows);
+
+    return idle;
 }
 
 
@@ -448,7 +455,7 @@ static int
 run(const struct inlets_forward_options *options)
 {
     struct inlets_forward  f = { .options = options, .status = EXIT_FAILURE };
-    bool                   listened = false;
+    bool                   listened = false, closed;
 
     inlets_log_init(options->log_level, options->log_utc);
 
@@ -467,10 +474,14 @@ run(const struct inlets_forward_options *options)
         listened = f.status == EXIT_SUCCESS;
     }
 
-    close_all(&f);
+    closed = close_all(&f);
 
     if (listened) {
         report(&f.counts);
+    }
+
+    if (!closed) {
+        _exit(f.status);
     }
 
     return f.status;

@@ -63,11 +63,11 @@ inlets_resolver_create(uv_loop_t *loop, const struct inlets_url *url,
 }
 
 
-void
+bool
 inlets_resolver_destroy(struct inlets_resolver *resolver)
 {
     if (resolver == NULL) {
-        return;
+        return true;
     }
 
     resolver->waiting = NULL;
@@ -75,14 +75,17 @@ inlets_resolver_destroy(struct inlets_resolver *resolver)
     if (resolver->busy) {
         /* libuv calls back in any case */
         resolver->dead = true;
-        uv_cancel((uv_req_t *) &resolver->request);
+        return uv_cancel((uv_req_t *) &resolver->request) == 0;
+    }
 
-    } else if (resolver->answering) {
+    if (resolver->answering) {
         resolver->dead = true;
 
     } else {
         free(resolver);
     }
+
+    return true;
 }
 
 

@@ -7,6 +7,7 @@
 #define INLETS_RESOLVE_H
 
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -50,7 +51,12 @@ typedef void (*inlets_resolve_cb)(void *data,
  */
 struct inlets_resolver *inlets_resolver_create(uv_loop_t *loop,
     const struct inlets_url *url, uint64_t ttl);
-void inlets_resolver_destroy(struct inlets_resolver *resolver);
+
+/*
+ * False: a thread still looks the name up and can't be stopped.  The end of
+ * main() would wait for it, and the loop can't be closed: end by _exit().
+ */
+bool inlets_resolver_destroy(struct inlets_resolver *resolver);
 
 /*
  * The caller's, zeroed at first.  cancel() may be called at any time; the
