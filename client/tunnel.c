@@ -24,8 +24,6 @@
 #define TUNNEL_LOST          60000      /* away for so long: it is reported */
 #define TUNNEL_WHY           512
 
-#define PUBLIC_SESSION_OVER  "public monitor session timeout"
-
 
 /* A session that was replaced, until its streams are done. */
 
@@ -142,6 +140,21 @@ failed(struct inlets_tunnel *t, const char *why, bool lost)
     } else if (t->reporting && t->current == NULL) {
         report(t);
     }
+}
+
+
+/* No session is left, also none that drains. */
+
+static bool
+is_empty(const struct inlets_tunnel *t)
+{
+    for (size_t i = 0; i < TUNNEL_OLD; i++) {
+        if (t->old[i].session != NULL) {
+            return false;
+        }
+    }
+
+    return t->current == NULL;
 }
 
 
@@ -505,14 +518,14 @@ session_ended(void *data, struct inlets_session *session,
 
     } else {
         forget_old(t, session);
+    }
+
+    if (t->stopping && is_empty(t)) {
+        tunnel_over(t, EXIT_SUCCESS);
         return;
     }
 
-    if (t->stopping) {
-        if (t->current == NULL) {
-            tunnel_over(t, EXIT_SUCCESS);
-        }
-
+    if (t->stopping || (!was_current && !was_next)) {
         return;
     }
 
@@ -529,7 +542,7 @@ session_ended(void *data, struct inlets_session *session,
         return;
     }
 
-    if (strstr(why, PUBLIC_SESSION_OVER) != NULL) {
+    if (strstr(why, INLETS_CLOSE_PUBLIC) != NULL) {
         inlets_log(INLETS_LOG_INFO, "%s", why);
         tunnel_over(t, EXIT_SUCCESS);
         return;
@@ -584,12 +597,17 @@ session_drained(void *data, struct inlets_session *session)
 
     if (session == t->current) {
         /* only asked for when stopping */
-        tunnel_over(t, EXIT_SUCCESS);
-        return;
+        t->current = NULL;
+
+    } else {
+        forget_old(t, session);
     }
 
-    forget_old(t, session);
     inlets_session_destroy(session);
+
+    if (t->stopping && is_empty(t)) {
+        tunnel_over(t, EXIT_SUCCESS);
+    }
 }
 
 
@@ -686,7 +704,7 @@ inlets_tunnel_stop(struct inlets_tunnel *tunnel)
         return;
     }
 
-    if (t->stopping || t->current == NULL) {
+    if (t->stopping || is_empty(t)) {
         tunnel_over(t, EXIT_SUCCESS);
         return;
     }
@@ -697,8 +715,17 @@ inlets_tunnel_stop(struct inlets_tunnel *tunnel)
     t->next = NULL;
 
     (void) uv_timer_stop(&t->retry);
+    (void) uv_timer_stop(&t->lost);
     (void) uv_timer_start(&t->deadline, deadline_passed,
                           t->client->options->grace, 0);
 
-    inlets_session_leave(t->current, true);
+    if (t->current != NULL) {
+        inlets_session_leave(t->current, true);
+    }
+
+    for (size_t i = 0; i < TUNNEL_OLD; i++) {
+        if (t->old[i].session != NULL) {
+            inlets_session_leave(t->old[i].session, true);
+        }
+    }
 }
