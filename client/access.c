@@ -6,6 +6,7 @@
 
 #include "inlets_cidr.h"
 #include "inlets_error.h"
+#include "inlets_protocol.h"
 #include "log.h"
 #include "secret.h"
 
@@ -14,6 +15,7 @@
 #define BASIC_MAX   16
 #define RANGES_MAX  64
 #define PAIR_MAX    512     /* "user:password" */
+#define RULES_MAX   (INLETS_LOGIN_MAX - 4096)   /* as a part of the login */
 
 
 /* The next item from *pos on, of those between the letters of ends. */
@@ -143,6 +145,40 @@ check_ranges(const struct inlets_arg_list *list, const char *name)
 }
 
 
+static int
+check_length(const struct inlets_options *o)
+{
+    cJSON   *object = cJSON_CreateObject();
+    char    *text = NULL;
+    size_t   len = 0;
+
+    if (object != NULL && inlets_access_add(object, o)) {
+        text = cJSON_PrintUnformatted(object);
+    }
+
+    cJSON_Delete(object);
+
+    if (text != NULL) {
+        len = strlen(text);
+        OPENSSL_cleanse(text, len);
+        cJSON_free(text);
+    }
+
+    if (len == 0) {
+        inlets_log_fatal("no memory");
+        return INLETS_E_NO_MEMORY;
+    }
+
+    if (len > RULES_MAX) {
+        inlets_log_fatal("the rules for visitors are too long: %zu bytes for "
+                         "the edge, of at most %d", len, RULES_MAX);
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
 int
 inlets_access_check(struct inlets_options *options)
 {
@@ -164,6 +200,10 @@ inlets_access_check(struct inlets_options *options)
 
     if (rc == INLETS_OK) {
         rc = check_ranges(&options->deny_ip, "deny-ip");
+    }
+
+    if (rc == INLETS_OK) {
+        rc = check_length(options);
     }
 
     return rc;

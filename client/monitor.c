@@ -13,12 +13,12 @@
 #include "log.h"
 
 
-#define MONITOR_FDS         16      /* libwebsockets' own table */
+#define MONITOR_FDS         64      /* libwebsockets' own table: of sessions that
+                                       drain, come or close, and a pipe */
 
 /* s: libwebsockets says nothing when its own is over, so ours comes first */
 #define MONITOR_LWS_TIMEOUT  (INLETS_HANDSHAKE_TIMEOUT / 1000 + 5)
 #define MONITOR_REASON      384
-#define MONITOR_TEXT        8192    /* longest event that we send */
 
 #define CONFIG_MIN          100     /* bounds of what @@CONFIG may say, ms */
 #define CONFIG_MAX          3600000
@@ -454,10 +454,10 @@ received(struct inlets_monitor *m, struct lws *wsi, const void *data,
 static int
 send_text(struct lws *wsi, const char *text)
 {
-    unsigned char  buf[LWS_PRE + MONITOR_TEXT];
+    unsigned char  buf[LWS_PRE + INLETS_LOGIN_MAX];
     size_t         len = text != NULL ? strlen(text) : 0;
 
-    if (len == 0 || len > MONITOR_TEXT) {
+    if (len == 0 || len > INLETS_LOGIN_MAX) {
         return -1;
     }
 

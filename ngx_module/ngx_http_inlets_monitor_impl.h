@@ -22,7 +22,7 @@
 #include <openssl/rand.h>
 
 
-#define NGX_HTTP_INLETS_LIMIT_BEFORE  16384    /* of a message, before login */
+#define NGX_HTTP_INLETS_LIMIT_BEFORE  INLETS_LOGIN_MAX    /* of a message */
 #define NGX_HTTP_INLETS_LIMIT_AFTER   65536
 
 

@@ -80,6 +80,10 @@
 #define INLETS_HEARTBEAT_TIMEOUT     60000      /* of a monitor, at the edge */
 
 
+/* The longest event that an edge takes before a login, so that of the login. */
+#define INLETS_LOGIN_MAX             16384
+
+
 /* Why a login failed; %s is filled in by the edge. */
 #define INLETS_FAIL_CLIENT           "invalid client: "
 #define INLETS_FAIL_PUBLIC_TCP                                                \
