@@ -11,7 +11,6 @@
 #include "inlets_sign.h"
 
 
-#define LINKS_MAX   16
 #define WINDOW_MAX  (4 * 1024 * 1024)
 
 
@@ -243,7 +242,8 @@ inlets_event_welcome(const cJSON *payload, struct inlets_welcome *ret,
                && inlets_event_number(mux, "version", 1, UINT32_MAX,
                                       INLETS_MUX_VERSION)
                   == INLETS_MUX_VERSION;
-    ret->links = (uint32_t) inlets_event_number(mux, "links", 1, LINKS_MAX, 1);
+    ret->links = (uint32_t) inlets_event_number(mux, "links", 1,
+                                                INLETS_LINKS_MAX, 1);
     ret->window = (uint32_t) inlets_event_number(mux, "window",
                                                  INLETS_MUX_WINDOW, WINDOW_MAX,
                                                  WINDOW_MAX);

@@ -126,7 +126,7 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
     [OPT_LINKS] = {
         .name = "links", .env = "INLETS_LINKS",
         .type = INLETS_ARG_NUMBER, .value = "N", .offset = FIELD(links),
-        .max = 16, .preset = "as the edge advises",
+        .max = INLETS_LINKS_MAX, .preset = "as the edge advises",
         .help = "data connections to the edge" },
 
     [OPT_MAX_STREAMS] = {

@@ -16,6 +16,7 @@
 
 
 #define INLETS_SECRET_MAX  1024     /* longest token or client secret */
+#define INLETS_LINKS_MAX   16
 
 
 struct inlets_options {

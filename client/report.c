@@ -418,15 +418,11 @@ wait_closed(uv_handle_t *handle)
 }
 
 
-void
-inlets_report_wait(struct inlets_report *report)
+static void
+wait_posted(struct inlets_report *report)
 {
     uv_timer_t  deadline;
     bool        over = false;
-
-    if (report == NULL || report->easy == NULL) {
-        return;
-    }
 
     (void) uv_timer_init(report->loop, &deadline);
     deadline.data = &over;
@@ -437,15 +433,28 @@ inlets_report_wait(struct inlets_report *report)
         }
     }
 
-    if (report->easy != NULL) {
-        inlets_log(INLETS_LOG_WARN, "the last report could not be delivered "
-                   "in time");
-    }
-
     uv_close((uv_handle_t *) &deadline, wait_closed);
 
     while (deadline.data != NULL) {
         (void) uv_run(report->loop, UV_RUN_NOWAIT);
+    }
+}
+
+
+void
+inlets_report_wait(struct inlets_report *report)
+{
+    if (report == NULL) {
+        return;
+    }
+
+    if (report->easy != NULL) {
+        wait_posted(report);
+    }
+
+    if (report->easy != NULL || report->next != NULL) {
+        inlets_log(INLETS_LOG_WARN, "the last report could not be delivered "
+                   "in time");
     }
 }
 

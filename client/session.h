@@ -19,9 +19,6 @@
 #include "monitor.h"
 
 
-#define INLETS_LINKS_MAX  16
-
-
 struct inlets_link;
 struct inlets_session;
 
