@@ -1,19 +1,6 @@
 /*
- * The HTTP module: its configuration, and the entries of its parts.
- *
- *   ngx_http_inlets_module.c   directives and variables
- *   ngx_http_inlets_proxy.c    inlets_tunnel: proxy_pass and its defaults
- *   ngx_http_inlets_peer.c     the upstream peer: streams for proxy_pass
- *   ngx_http_inlets_access.c   the client's rules for visitors
- *   ngx_http_inlets_page.c     what a visitor sees instead of an answer
- *   ngx_http_inlets_connect.c  WebSocket upgrades: from a request to a monitor
- *                              or link, whose connection outlives it
- *   ngx_http_inlets_ws.c       text messages on such a connection
- *   ngx_http_inlets_monitor.c  the events on a monitor, registration
- *   ngx_http_inlets_link.c     the data connections of a tunnel
- *   ngx_http_inlets_auth.c     who a client is
- *   ngx_http_inlets_status.c   counters as JSON and for Prometheus
- *   ngx_http_inlets_limits.c   limits of the settings, for the meters
+ * The HTTP module: its configuration, and the entries of its parts, which
+ * README.md lists.
  */
 
 #ifndef _NGX_HTTP_INLETS_H_INCLUDED_
@@ -81,10 +68,11 @@ ngx_int_t ngx_http_inlets_connect_handler(ngx_http_request_t *r);
 
 typedef struct ngx_http_inlets_monitor_s  ngx_http_inlets_monitor_t;
 
-/* Content handler of inlets_status; a counter of the request's tunnel. */
+/* Content handler of inlets_status. */
 ngx_int_t ngx_http_inlets_status_handler(ngx_http_request_t *r);
-ngx_int_t ngx_http_inlets_counter_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+
+/* $inlets_*, before the configuration is read. */
+ngx_int_t ngx_http_inlets_add_variables(ngx_conf_t *cf);
 
 /*
  * Limits: of each zone by the settings of its inlets_connect.  add(): for every
@@ -145,6 +133,10 @@ ngx_uint_t ngx_http_inlets_access_consumed(ngx_http_request_t *r);
  */
 ngx_int_t ngx_http_inlets_request_host(ngx_http_request_t *r, u_char *buf,
     ngx_str_t *host);
+
+/* A header of the answer, of strings that live as long; NULL: no memory. */
+ngx_table_elt_t *ngx_http_inlets_add_header(ngx_http_request_t *r,
+    const char *name, const char *value);
 
 /* The page for a status: its text, and its type for this visitor. */
 ngx_int_t ngx_http_inlets_page(ngx_http_request_t *r, ngx_uint_t status,

@@ -30,9 +30,6 @@ static ngx_uint_t ngx_http_inlets_access_headers(ngx_http_request_t *r);
 static ngx_int_t ngx_http_inlets_access_realm(ngx_http_request_t *r);
 
 
-static ngx_str_t  ngx_http_inlets_realm = ngx_string("Basic realm=\"inlets\"");
-
-
 ngx_int_t
 ngx_http_inlets_access_init(ngx_conf_t *cf)
 {
@@ -231,17 +228,11 @@ ngx_http_inlets_access_realm(ngx_http_request_t *r)
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_list_push(&r->headers_out.headers);
+    h = ngx_http_inlets_add_header(r, "WWW-Authenticate",
+                                   "Basic realm=\"inlets\"");
     if (h == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "WWW-Authenticate");
-    h->value = ngx_http_inlets_realm;
 
     r->headers_out.www_authenticate = h;
 

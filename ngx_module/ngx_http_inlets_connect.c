@@ -35,8 +35,6 @@ static ngx_uint_t ngx_http_inlets_header_token(ngx_http_request_t *r,
     const char *name, const char *token);
 static ngx_uint_t ngx_http_inlets_has_token(ngx_str_t *value,
     const char *token, size_t len);
-static ngx_int_t ngx_http_inlets_add_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 static ngx_int_t ngx_http_inlets_answer(ngx_http_request_t *r,
     ngx_uint_t status, const char *text);
 
@@ -327,29 +325,6 @@ ngx_http_inlets_has_token(ngx_str_t *value, const char *token, size_t len)
 
 
 static ngx_int_t
-ngx_http_inlets_add_header(ngx_http_request_t *r, const char *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-    h->value.len = ngx_strlen(value);
-    h->value.data = (u_char *) value;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_inlets_answer(ngx_http_request_t *r, ngx_uint_t status,
     const char *text)
 {
@@ -376,9 +351,9 @@ ngx_http_inlets_answer(ngx_http_request_t *r, ngx_uint_t status,
     if (status == NGX_HTTP_INLETS_UPGRADE_REQUIRED) {
         ngx_str_set(&r->headers_out.status_line, "426 Upgrade Required");
 
-        if (ngx_http_inlets_add_header(r, "Upgrade", "websocket") != NGX_OK
+        if (ngx_http_inlets_add_header(r, "Upgrade", "websocket") == NULL
             || ngx_http_inlets_add_header(r, "Sec-WebSocket-Version", "13")
-               != NGX_OK)
+               == NULL)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -479,9 +454,9 @@ ngx_http_inlets_switch_protocols(ngx_http_request_t *r, ngx_str_t *key)
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
 
-    if (ngx_http_inlets_add_header(r, "Upgrade", "websocket") != NGX_OK
+    if (ngx_http_inlets_add_header(r, "Upgrade", "websocket") == NULL
         || ngx_http_inlets_add_header(r, "Sec-WebSocket-Accept", accept)
-           != NGX_OK)
+           == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

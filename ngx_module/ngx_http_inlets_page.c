@@ -143,6 +143,29 @@ ngx_http_inlets_page(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+ngx_table_elt_t *
+ngx_http_inlets_add_header(ngx_http_request_t *r, const char *name,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+    h->value.len = ngx_strlen(value);
+    h->value.data = (u_char *) value;
+
+    return h;
+}
+
+
 static ngx_http_inlets_page_t *
 ngx_http_inlets_page_find(ngx_uint_t status)
 {

@@ -80,8 +80,6 @@ struct ngx_http_inlets_status_s {
 static ngx_int_t ngx_http_inlets_status_not_allowed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_inlets_status_format(ngx_http_request_t *r,
     ngx_http_inlets_part_t **part);
-static ngx_int_t ngx_http_inlets_status_header(ngx_http_request_t *r,
-    const char *name, const char *value);
 static ngx_int_t ngx_http_inlets_status_send(ngx_http_request_t *r,
     ngx_http_inlets_status_t *st);
 static void ngx_http_inlets_status_write_handler(ngx_http_request_t *r);
@@ -219,44 +217,6 @@ static const char  *ngx_http_inlets_scopes[] = {
 };
 
 
-/* data: offset of a 64-bit field of ngx_inlets_counters_t. */
-
-ngx_int_t
-ngx_http_inlets_counter_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    u_char                 *p;
-    ngx_http_inlets_ctx_t  *ctx;
-    ngx_inlets_counters_t   counters;
-
-    ctx = ngx_http_inlets_get_ctx(r);
-
-    if (ctx == NULL
-        || ctx->dial.found.type == 0
-        || ngx_inlets_meter_tunnel(ctx->dial.registry, &ctx->dial.found.id,
-                                   &counters)
-           != NGX_OK)
-    {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    v->data = p;
-    v->len = ngx_sprintf(p, "%uL", *(uint64_t *) ((u_char *) &counters + data))
-             - p;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_inlets_status_handler(ngx_http_request_t *r)
 {
@@ -342,7 +302,7 @@ ngx_http_inlets_status_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_inlets_status_not_allowed(ngx_http_request_t *r)
 {
-    if (ngx_http_inlets_status_header(r, "Allow", "GET, HEAD") != NGX_OK) {
+    if (ngx_http_inlets_add_header(r, "Allow", "GET, HEAD") == NULL) {
         return NGX_ERROR;
     }
 
@@ -382,30 +342,8 @@ ngx_http_inlets_status_format(ngx_http_request_t *r,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
-    return ngx_http_inlets_status_header(r, "Cache-Control", "no-store");
-}
-
-
-static ngx_int_t
-ngx_http_inlets_status_header(ngx_http_request_t *r, const char *name,
-    const char *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-    h->value.len = ngx_strlen(value);
-    h->value.data = (u_char *) value;
-
-    return NGX_OK;
+    return ngx_http_inlets_add_header(r, "Cache-Control", "no-store")
+           ? NGX_OK : NGX_ERROR;
 }
 
 
