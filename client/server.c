@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,17 +332,28 @@ block_signals(struct server *s)
 }
 
 
+/* nginx opens it anew: in a file, neither may write over the other's lines. */
+
 static int
-check_output(const struct inlets_server_options *o)
+prepare_output(const struct inlets_server_options *o)
 {
     struct stat  st;
+    int          flags;
 
-    if (o->access_log != NULL && strcmp(o->access_log, "-") == 0
-        && fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
-    {
+    if (o->access_log == NULL || strcmp(o->access_log, "-") != 0) {
+        return INLETS_OK;
+    }
+
+    if (fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode)) {
         inlets_log_fatal("--access-log: nginx can't write to a socket, as "
                          "standard output is here: name a file");
         return INLETS_E_INVALID;
+    }
+
+    flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (flags >= 0) {
+        (void) fcntl(STDOUT_FILENO, F_SETFL, flags | O_APPEND);
     }
 
     return INLETS_OK;
@@ -357,7 +369,7 @@ run(struct server *s)
     block_signals(s);
     inlets_server_folder_clear();
 
-    if (check_output(o) == INLETS_OK
+    if (prepare_output(o) == INLETS_OK
         && inlets_server_ports_try(o, &s->ports) == INLETS_OK
         && inlets_server_folder_make(&s->folder, geteuid() == 0) == INLETS_OK
         && write_conf(s) == INLETS_OK

@@ -446,7 +446,11 @@ $client->stop();
 
 # nginx ends by itself; this process is killed.
 
-$server = server({}, '-p', $port, '-d', 'example.com', '--public');
+$server = server({}, '-p', $port, '-d', 'example.com', '--public',
+                 '--access-log', '-');
+$t->get("/line$_", port => $port) for 1, 2;
+ok($server->wait_output(qr/"GET \/line1 .*"GET \/line2 /s),
+   'access log to standard output');
 $client = client($port, {}, 'http', $web->upstream());
 ok($client->url(), '--public');
 $client->stop();
