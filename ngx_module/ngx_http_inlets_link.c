@@ -141,6 +141,8 @@ ngx_http_inlets_link_allowed(ngx_http_inlets_loc_conf_t *ilcf,
     holding.type = found->type;
     holding.client_id.data = found->client_id;
     holding.client_id.len = found->client_id_len;
+    holding.label.data = found->label;
+    holding.label.len = found->label_len;
     holding.port = found->port;
 
     return ngx_http_inlets_policy(ilcf, &holding, text, sizeof(text))

@@ -18,6 +18,7 @@
 
 
 #define NGX_INLETS_WORKER_KEY  16
+#define NGX_INLETS_LABEL       63
 
 
 typedef enum {
@@ -57,6 +58,8 @@ typedef struct {
                                                with NGX_AGAIN */
     size_t                    client_id_len;
     u_char                    client_id[NGX_INLETS_CLIENT_ID];
+    size_t                    label_len;    /* by find_id(): of its host, */
+    u_char                    label[NGX_INLETS_LABEL];  /* before the dot */
     ngx_uint_t                nplaces;
     ngx_inlets_place_t        places[NGX_INLETS_MAX_LINKS];
     ngx_inlets_meter_t        meter;        /* zeroed by find_id() */

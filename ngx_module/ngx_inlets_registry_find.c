@@ -13,6 +13,8 @@
 #include "ngx_inlets_registry_impl.h"
 
 
+static void ngx_inlets_registry_label(ngx_inlets_route_node_t *route,
+    ngx_inlets_found_t *found);
 static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route, ngx_inlets_found_t *found);
 
@@ -162,6 +164,7 @@ ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 
     if (tunnel) {
         ngx_inlets_registry_copy(tunnel, found);
+        ngx_inlets_registry_label(tunnel->route, found);
         ngx_memzero(&found->meter, sizeof(ngx_inlets_meter_t));
         found->newer = (tunnel->generation > reg->generation);
         rc = NGX_OK;
@@ -170,6 +173,27 @@ ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
     ngx_shmtx_unlock(&reg->shpool->mutex);
 
     return rc;
+}
+
+
+static void
+ngx_inlets_registry_label(ngx_inlets_route_node_t *route,
+    ngx_inlets_found_t *found)
+{
+    u_char  *dot;
+    size_t   len;
+
+    found->label_len = 0;
+
+    if (route == NULL || route->type != NGX_INLETS_HTTP) {
+        return;
+    }
+
+    dot = ngx_strlchr(route->data, route->data + route->sn.str.len, '.');
+    len = dot ? (size_t) (dot - route->data) : route->sn.str.len;
+
+    found->label_len = ngx_min(len, NGX_INLETS_LABEL);
+    ngx_memcpy(found->label, route->data, found->label_len);
 }
 
 

@@ -100,6 +100,10 @@ sub client {
 mkdir "$dir/v0" or die;
 symlink 'v0', "$dir/now" or die;
 settings('in place');
+$t->file('other.yml', "clients:\n- {clientId: alice, clientSecret: xyzzy, "
+         . "disabled: true}\n- {clientId: bob, clientSecret: xyzzy, "
+         . "allow: {subDomains: [other]}}\n- {clientId: carol, "
+         . "clientSecret: xyzzy, allow: {subDomains: [n-*], ports: [1]}}\n");
 
 $t->edge(
     domain => '', token => 'inlets_config now/server.yml;',
@@ -112,6 +116,11 @@ $t->edge(
                     inlets_public_timeout 90s;
                     inlets_public_warn 10s;
                     inlets_max_drift 2s;
+                    location /_/ { inlets_connect edge; }
+                }
+                server {
+                    listen 127.0.0.1:%%PORT_other%%;
+                    inlets_config other.yml;
                     location /_/ { inlets_connect edge; }
                 }',
 )->run();
@@ -313,6 +322,64 @@ sub public {
 }
 
 
+# Not only at the login: what comes back, and links.
+
+sub login {
+    my ($id, %opt) = @_;
+    return $t->login(auth => 'credentials', client => $id,
+                     secret => $secret{$id}, %opt);
+}
+
+sub link_status {
+    my ($ws, $port) = @_;
+    my ($id, $client) = @{$ws->{reply}}{qw(containerId clientId)};
+    my $link = $t->websocket("/_/data?clientId=$client&containerId=$id&mux=1",
+                             port => $t->port($port));
+    my $status = $link->status;
+
+    $link->close();
+
+    return $status;
+}
+
+{
+    ok(change('by rename'), 'all is allowed');
+
+    my $ws = login('carol', name => 'zz-1');
+    my $id = $ws->{reply}{containerId};
+
+    $t->mark();
+    $ws->abort();
+    ok($t->wait_log(qr/tunnel \Q$id\E .*ended/, 5), 'one that is lost');
+
+    ok(change('by rename', carol => 'allow: {subDomains: ["w-*"]}'),
+       'and may not have its name any more');
+    $ws = login('carol', resume => $id);
+    like($ws->{reply}{url}, qr{//w-\w+\.example\.com}, 'gets another one');
+    $ws->close();
+
+    # while it is up: links, by the settings where they are attached
+
+    ok(change('by rename'), 'all is allowed');
+
+    for my $case ([ 'alice', 403 ], [ 'bob', 403 ], [ 'carol', 101 ]) {
+        my ($id, $status) = @$case;
+        my $ws = login($id, name => "n-$id");
+
+        is(link_status($ws, 0), 101, "link of $id");
+        is(link_status($ws, 'other'), $status, "by other settings: $status");
+        $ws->close();
+    }
+
+    if ($stream) {
+        $ws = login('carol', type => 'tcp');
+        is(link_status($ws, 0), 101, 'link for a port');
+        is(link_status($ws, 'other'), 403, 'by other settings: 403');
+        $ws->close();
+    }
+}
+
+
 # bandwidthLimit and bandwidthLimits, as the status page has them.
 
 {
@@ -360,7 +427,7 @@ $t->get('/', host => 'app.example.com', headers => $ann[3]);
 $t->stop('QUIT');
 
 for my $file (sort glob "$dir/*") {
-    next if $file =~ m{/(?:nginx\.conf|service\.\d+\.log|now|v\d+)$} || -d $file;
+    next if $file =~ m{/(?:nginx\.conf|other\.yml|service\.\d+\.log|now|v\d+)$} || -d $file;
     my $text = $t->read_file($file);
     my $b64 = encode_base64('ann:xyzzy-visitor', '');
 
