@@ -18,12 +18,16 @@ clients:
 bandwidthLimits: {global: {upload: 900m, download: 901m}}
 END
 
+$t->file('users', "a:{PLAIN}b\n");
+
 $t->edge(
     zone => 'inlets_zone edge 8m;',
     token => "inlets_config $file;",
     server => <<'END',
     location = /_/status { inlets_status edge; }
     location = /_/denied { inlets_status edge; deny all; }
+    location = /_/users  { inlets_status edge; auth_basic status;
+                           auth_basic_user_file %%TESTDIR%%/users; }
     location = /_/gzip   { inlets_status edge; gzip on; gzip_types *; }
     location = /_/slow   { inlets_status edge; limit_rate 200k;
                            limit_rate_after 1k; }
@@ -160,6 +164,9 @@ for my $method (qw(POST PUT DELETE OPTIONS)) {
 
 is($t->get('/_/status?format=xml')->{status}, 400, 'an unknown format');
 is($t->get('/_/denied')->{status}, 403, "the location's own access");
+is($t->get('/_/users')->{status}, 401, 'a password is missing');
+is($t->get('/_/users', headers => [ authorization => 'Basic YTpi' ])->{status},
+   200, 'and is given');
 is($t->get('/_/other')->{status}, 404, 'the other locations are as before');
 
 # Many tunnels: more than fits into a buffer, and readers that are slow.
