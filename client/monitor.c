@@ -13,8 +13,8 @@
 #include "log.h"
 
 
-#define MONITOR_FDS         64      /* libwebsockets' own table: of sessions that
-                                       drain, come or close, and a pipe */
+/* libwebsockets' own table: of sessions that drain, come or close */
+#define MONITOR_FDS         64
 
 /* s: libwebsockets says nothing when its own is over, so ours comes first */
 #define MONITOR_LWS_TIMEOUT  (INLETS_HANDSHAKE_TIMEOUT / 1000 + 5)
