@@ -590,6 +590,7 @@ ngx_http_inlets_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     u_char       buf[1024];
     ssize_t      n;
     ngx_fd_t     fd;
+    ngx_err_t    err;
     ngx_str_t   *value, name, token;
 
     value = cf->args->elts;
@@ -608,6 +609,7 @@ ngx_http_inlets_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     n = ngx_read_fd(fd, buf, sizeof(buf));
+    err = ngx_errno;
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
@@ -615,7 +617,9 @@ ngx_http_inlets_token_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (n == -1 || n == sizeof(buf)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == -1) ? ngx_errno : 0,
+        ngx_explicit_memzero(buf, sizeof(buf));
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, (n == -1) ? err : 0,
                            "token file \"%V\" can't be read, or is longer "
                            "than %uz bytes", &name, sizeof(buf) - 1);
         return NGX_CONF_ERROR;
