@@ -25,7 +25,7 @@ is(join(' ', sort keys %told), join(' ', sort keys %directives),
 
 my %variables = map { $_ => 1 }
     map { text($_) =~ /\{ ngx_string\("(inlets_\w+)"\), NULL,/g }
-    map { s{^\Q$top\E/}{}r } glob "$top/ngx_module/ngx_*_inlets_module.c";
+    map { s{^\Q$top\E/}{}r } glob "$top/ngx_module/ngx_*_inlets_*.c";
 
 %told = map { $_ => 1 } map { /`\$(inlets_\w+)`/g }
             $readme =~ /^\| `\$inlets_.*? \|/mg;
