@@ -240,6 +240,8 @@ ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone, void *data)
             file->sh->notify.reloaded = 1;
         }
 
+        file->sh->good = file->hash;
+
         ngx_shmtx_unlock(&file->shpool->mutex);
 
         return NGX_OK;
@@ -259,6 +261,7 @@ ngx_inlets_settings_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     file->sh->hash = file->hash;
+    file->sh->good = file->hash;
     file->shpool->data = file->sh;
 
     return NGX_OK;

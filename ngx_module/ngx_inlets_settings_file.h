@@ -49,6 +49,7 @@ typedef struct {
 
 typedef struct {
     uint64_t                     hash;        /* of what was told last */
+    uint64_t                     good;        /* of what was taken last */
     ngx_uint_t                   next;
     uint64_t                     told[16];    /* with states of the file */
     ngx_inlets_notify_shctx_t    notify;

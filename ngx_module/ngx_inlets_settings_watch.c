@@ -234,6 +234,10 @@ ngx_inlets_settings_swap(ngx_inlets_settings_file_t *file,
     file->hash = load->hash;
     file->state = load->state;
 
+    ngx_shmtx_lock(&file->shpool->mutex);
+    file->sh->good = load->hash;
+    ngx_shmtx_unlock(&file->shpool->mutex);
+
     if (ngx_inlets_settings_elect(file, load->hash, load->state)) {
         ngx_inlets_settings_swapped(file, load, log);
         ngx_inlets_settings_compare(file, old, log);
@@ -318,6 +322,16 @@ ngx_inlets_settings_reject(ngx_inlets_settings_file_t *file,
 
     if (ngx_inlets_settings_elect(file, load->hash, state)) {
         ngx_inlets_settings_rejected(file, load, log);
+    }
+
+    if (file->sh->good != file->settings->version) {
+
+        /* in place of one that died, or good for less than two looks */
+
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "worker process has never seen the settings that others "
+                      "took from \"%V\", older ones are in force in it until "
+                      "the file is good", &file->path);
     }
 
     if (file->rejected) {

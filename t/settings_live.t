@@ -380,6 +380,51 @@ sub link_status {
 }
 
 
+# Another token is for log-ins to come.
+
+{
+    my $token = client_by_token($TOKEN);
+    ok($token->wait_up(), 'one with the token');
+
+    my $old = $TOKEN;
+    $TOKEN = 'xyzzy-another';
+    ok(change('in place'), 'another token');
+    sleep 0.3;
+    ok($token->alive(), 'it goes on');
+    is($t->get('/', host => $token->host)->{status}, 200, 'and serves');
+
+    my $late = client_by_token($old);
+    is($late->wait_exit(10), 1, 'the old one lets nobody in');
+    ok(client_by_token($TOKEN)->wait_up(), 'but the new one does');
+}
+
+sub client_by_token {
+    return $t->client({ env => { TOKEN => $_[0] } }, 'client', '-r',
+                      '127.0.0.1:' . $t->port(0), 'http', $web->upstream);
+}
+
+
+# Workers that are to exit, but have streams, follow as well.
+
+SKIP: {
+    skip 'no stream', 6 if !$stream;
+
+    ok(change('by rename'), 'bob is enabled');
+    my $client = client('bob', '-p', $first, 'tcp', $echo->upstream);
+    ok($client->wait_up(), 'one with a port');
+
+    my $held = $t->connect(port => $first);
+    $held->send('x');
+    is($held->read_exact(1), 'x', 'and a connection');
+    $t->reload();
+    ok($client->wait_up(2, 20), 'which has moved');
+    $held->send('y');
+    is($held->read_exact(1), 'y', 'its connection stays');
+    settings('by rename', bob => 'disabled: true');
+    ok($held->ended(10), 'until it is disabled');
+}
+
+
 # bandwidthLimit and bandwidthLimits, as the status page has them.
 
 {

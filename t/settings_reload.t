@@ -228,6 +228,27 @@ for my $workers (1, 4) {
        'has the settings that are in force');
     is(count($t, qr/read again/), $lines, 'and does not tell of them');
 
+    # unless the file is bad by then: it says that it has older ones
+
+    if ($workers > 1) {
+        my ($victim) = $t->workers();
+
+        $t->mark();
+        $t->file('server.yml', yaml('dave') . "tokn: x\n");
+        ok($t->wait_log(qr/rejected/, 5), 'a bad file');
+        sleep 0.7;
+        unlike($t->log(), qr/has never seen/, 'all have the same settings');
+
+        kill 'KILL', $victim;
+        ok($t->wait_log(qr/\[error\].*worker process has never seen the settings that others took from ".*", older ones are in force in it/, 5),
+           'a worker that is started then has others, and tells');
+        $t->allow_log(qr/worker process $victim exited on signal 9/);
+
+        $t->file('server.yml', yaml('dave'));
+        ok(all_know($t, 'dave', 1), 'until it can be read');
+        ok(all_know($t, 'carol', 0), 'by all');
+    }
+
     # while a bad file leaves the running nginx as it is
 
     $t->file('server.yml', "tokn: x\n");
