@@ -558,19 +558,24 @@ inlets_server_conf_print(FILE *f, const struct inlets_server_options *o,
 }
 
 
+/* Beside the old one, which workers may be reading. */
+
 static FILE *
-create(const char *folder, const char *name, char path[PATH_MAX])
+create(const char *folder, const char *name, char path[PATH_MAX],
+    char draft[PATH_MAX])
 {
     FILE  *f = NULL;
     int    fd, n;
 
-    n = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    snprintf(path, PATH_MAX, "%s/%s", folder, name);
+    n = snprintf(draft, PATH_MAX, "%s/%s.new", folder, name);
 
     if (n < 0 || n >= PATH_MAX) {
+        errno = ENAMETOOLONG;
         return NULL;
     }
 
-    fd = open(path, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW, 0600);
+    fd = open(draft, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC|O_NOFOLLOW, 0600);
 
     if (fd >= 0) {
         f = fdopen(fd, "w");
@@ -581,24 +586,6 @@ create(const char *folder, const char *name, char path[PATH_MAX])
     }
 
     return f;
-}
-
-
-static int
-finish(FILE *f, const char *path)
-{
-    int  bad = f == NULL || ferror(f);
-
-    if (f != NULL && fclose(f) != 0) {
-        bad = 1;
-    }
-
-    if (bad) {
-        inlets_log_fatal("cannot write \"%s\": %s", path, strerror(errno));
-        return INLETS_E_INVALID;
-    }
-
-    return INLETS_OK;
 }
 
 
@@ -616,33 +603,59 @@ give_away(const char *path, const char *user)
 }
 
 
+/* user: NULL, or whose it is to be. */
+
+static int
+finish(FILE *f, const char *draft, const char *path, const char *user)
+{
+    int  bad = f == NULL || ferror(f);
+
+    if (f != NULL && fclose(f) != 0) {
+        bad = 1;
+    }
+
+    if (!bad) {
+        give_away(draft, user);
+        bad = rename(draft, path) != 0;
+    }
+
+    if (bad) {
+        inlets_log_fatal("cannot write \"%s\": %s", path, strerror(errno));
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
 int
 inlets_server_conf_write(const struct inlets_server_options *o,
     const struct inlets_server_nginx *nginx,
     const struct inlets_server_ports *ports, const char *folder)
 {
     struct writer  w = { NULL, o, folder, 0 };
-    char           path[PATH_MAX];
+    const char    *user = NULL;
+    char           path[PATH_MAX], draft[PATH_MAX];
 
-    w.f = create(folder, OVERRIDES, path);
+    if (o->file.path[0] == '\0') {
+        user = inlets_server_user(o);
+    }
+
+    w.f = create(folder, OVERRIDES, path, draft);
 
     if (w.f != NULL) {
         put_overrides(&w);
     }
 
-    if (finish(w.f, path) != INLETS_OK) {
+    if (finish(w.f, draft, path, user) != INLETS_OK) {
         return INLETS_E_INVALID;
     }
 
-    if (o->file.path[0] == '\0') {
-        give_away(path, inlets_server_user(o));
-    }
-
-    w.f = create(folder, "nginx.conf", path);
+    w.f = create(folder, "nginx.conf", path, draft);
 
     if (w.f != NULL) {
         inlets_server_conf_print(w.f, o, nginx, ports, folder);
     }
 
-    return finish(w.f, path);
+    return finish(w.f, draft, path, NULL);
 }

@@ -219,6 +219,12 @@ look(struct found *f)
     close(fd);
 
     f->pid = l.l_type == F_UNLCK ? 0 : l.l_pid;
+
+    if (l.l_type != F_UNLCK && l.l_pid == 0) {
+        /* it lives, in another container */
+        f->pid = -1;
+    }
+
     f->since = st.st_mtime;
 
     return rc == 0 && f->pid >= 0;

@@ -116,6 +116,8 @@ run(char *const argv[], char buf[OUTPUT_MAX])
     pid_t  pid;
     int    fd[2], status = -1;
 
+    buf[0] = '\0';
+
     if (pipe2(fd, O_CLOEXEC) != 0) {
         return -1;
     }
