@@ -467,7 +467,7 @@ $folder = folder($server);
 $server->signal('KILL');
 $server->wait_exit();
 my $left = $folder;
-ok((wait_for { !-d "/proc/$master" || !children($master) }),
+ok((wait_for { $t->read_file("/proc/$master/stat") !~ /\) [^Z]/ }),
    'nginx does not outlive it');
 
 # its folder has secrets: the next one clears it away
