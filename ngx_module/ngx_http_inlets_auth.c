@@ -16,6 +16,14 @@
 static ngx_int_t ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
     ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_auth_public(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_auth_client(ngx_inlets_settings_t *settings,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool);
+static ngx_int_t ngx_http_inlets_auth_secret(ngx_array_t **secrets,
+    ngx_str_t *secret, ngx_pool_t *pool);
 static ngx_int_t ngx_http_inlets_auth_tokens(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_inlets_settings_t *settings, ngx_array_t **tokens, ngx_pool_t *pool);
 static ngx_int_t ngx_http_inlets_auth_signature(ngx_array_t *secrets,
@@ -168,10 +176,8 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
     ngx_pool_t *pool)
 {
-    ngx_str_t               *secret;
-    ngx_array_t             *tokens;
-    ngx_inlets_settings_t   *settings;
-    ngx_inlets_identity_t   *identity;
+    ngx_array_t            *tokens;
+    ngx_inlets_settings_t  *settings;
 
     settings = ilcf->settings ? ngx_inlets_settings_get(ilcf->settings) : NULL;
 
@@ -180,60 +186,14 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     }
 
     if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_public)) {
-
-        if (!auth->http) {
-            return ngx_http_inlets_auth_fail(message, pool,
-                          INLETS_FAIL_CLIENT INLETS_FAIL_PUBLIC_TCP, NULL);
-        }
-
-        if (!((settings && settings->public_http.enabled != NGX_CONF_UNSET)
-              ? settings->public_http.enabled : ilcf->public))
-        {
-            return ngx_http_inlets_auth_fail(message, pool,
-                          INLETS_FAIL_CLIENT
-                          "public auth is not enabled on this server", NULL);
-        }
-
-        if (auth->has_name) {
-            return ngx_http_inlets_auth_fail(message, pool,
-                                             INLETS_FAIL_PUBLIC_NAME, NULL);
-        }
-
-        *secrets = ngx_array_create(pool, 1, sizeof(ngx_str_t));
-        if (*secrets == NULL) {
-            return NGX_ERROR;
-        }
-
-        secret = ngx_array_push(*secrets);
-        *secret = ngx_http_inlets_public_secret;
-
-        return NGX_OK;
+        return ngx_http_inlets_auth_public(ilcf, auth, secrets, message, pool);
     }
 
     if (ngx_http_inlets_auth_is(&auth->type, &ngx_http_inlets_credentials)) {
 
         if (settings && settings->nclients) {
-
-            identity = ngx_inlets_settings_identity(settings,
-                                                    &auth->client_id);
-
-            if (identity == NULL || identity->disabled) {
-
-                /* as with a wrong secret: no answer tells which ids exist */
-
-                ngx_str_set(message, INLETS_FAIL_SIGNATURE);
-                return NGX_DECLINED;
-            }
-
-            *secrets = ngx_array_create(pool, 1, sizeof(ngx_str_t));
-            if (*secrets == NULL) {
-                return NGX_ERROR;
-            }
-
-            secret = ngx_array_push(*secrets);
-            *secret = identity->secret;
-
-            return NGX_OK;
+            return ngx_http_inlets_auth_client(settings, auth, secrets,
+                                               message, pool);
         }
 
         if (tokens->nelts == 0) {
@@ -263,6 +223,71 @@ ngx_http_inlets_auth_lookup(ngx_http_inlets_loc_conf_t *ilcf,
     return ngx_http_inlets_auth_fail(message, pool,
                                      INLETS_FAIL_CLIENT
                                      "unknown authType \"%V\"", &auth->type);
+}
+
+
+static ngx_int_t
+ngx_http_inlets_auth_public(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool)
+{
+    if (!auth->http) {
+        return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT INLETS_FAIL_PUBLIC_TCP, NULL);
+    }
+
+    if (!ngx_http_inlets_policy_is_public(ilcf)) {
+        return ngx_http_inlets_auth_fail(message, pool,
+                          INLETS_FAIL_CLIENT
+                          "public auth is not enabled on this server", NULL);
+    }
+
+    if (auth->has_name) {
+        return ngx_http_inlets_auth_fail(message, pool,
+                                         INLETS_FAIL_PUBLIC_NAME, NULL);
+    }
+
+    return ngx_http_inlets_auth_secret(secrets, &ngx_http_inlets_public_secret,
+                                       pool);
+}
+
+
+static ngx_int_t
+ngx_http_inlets_auth_client(ngx_inlets_settings_t *settings,
+    ngx_http_inlets_auth_t *auth, ngx_array_t **secrets, ngx_str_t *message,
+    ngx_pool_t *pool)
+{
+    ngx_inlets_identity_t  *identity;
+
+    identity = ngx_inlets_settings_identity(settings, &auth->client_id);
+
+    if (identity == NULL || identity->disabled) {
+
+        /* as with a wrong secret: no answer tells which ids exist */
+
+        ngx_str_set(message, INLETS_FAIL_SIGNATURE);
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_inlets_auth_secret(secrets, &identity->secret, pool);
+}
+
+
+static ngx_int_t
+ngx_http_inlets_auth_secret(ngx_array_t **secrets, ngx_str_t *secret,
+    ngx_pool_t *pool)
+{
+    ngx_str_t  *s;
+
+    *secrets = ngx_array_create(pool, 1, sizeof(ngx_str_t));
+    if (*secrets == NULL) {
+        return NGX_ERROR;
+    }
+
+    s = ngx_array_push(*secrets);
+    *s = *secret;
+
+    return NGX_OK;
 }
 
 

@@ -25,6 +25,11 @@ static ngx_int_t ngx_http_inlets_get_peer(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static ngx_int_t ngx_http_inlets_reuse(ngx_peer_connection_t *pc,
+    ngx_http_inlets_ctx_t *ctx);
+static ngx_int_t ngx_http_inlets_dial(ngx_http_inlets_ctx_t *ctx);
+static ngx_int_t ngx_http_inlets_no_stream(ngx_peer_connection_t *pc,
+    ngx_http_inlets_ctx_t *ctx, ngx_int_t why);
 static ngx_int_t ngx_http_inlets_permit(ngx_inlets_dial_t *d);
 static ngx_uint_t ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc,
     ngx_http_request_t *r);
@@ -141,8 +146,7 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
 {
     ngx_http_inlets_ctx_t *ctx = data;
 
-    u_char               head[INLETS_PROXY2_MAX];
-    ngx_int_t            rc, size;
+    ngx_int_t            rc;
     ngx_inlets_dial_t   *d;
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
@@ -161,88 +165,34 @@ ngx_http_inlets_get_peer(ngx_peer_connection_t *pc, void *data)
         ngx_inlets_meter_request(&d->found.meter);
     }
 
-    if (rc == NGX_OK) {
-        if (ngx_http_inlets_may_reuse(pc, r)) {
-            c = ngx_inlets_tunnel_idle(&d->found.id);
+    if (rc == NGX_OK && ngx_http_inlets_reuse(pc, ctx) == NGX_OK) {
+        pc->cached = 1;
 
-            if (c) {
-                d->connection = c;
-                pc->cached = 1;
-                ngx_inlets_meter_attach(ngx_inlets_stream(c), &d->found.meter,
-                                        0);
-                goto connected;
-            }
+    } else {
+        pc->cached = 0;
+
+        if (rc == NGX_OK || rc == NGX_AGAIN) {
+            rc = ngx_http_inlets_dial(ctx);
         }
-    }
 
-    pc->cached = 0;
+        if (rc == NGX_DECLINED || rc == NGX_BUSY || rc == NGX_ABORT) {
+            rc = ngx_http_inlets_no_stream(pc, ctx, rc);
+        }
 
-    if (rc == NGX_OK || rc == NGX_AGAIN) {
-        size = ngx_http_inlets_head(ctx, head, sizeof(head));
-        if (size == NGX_ERROR) {
+        if (rc == NGX_ERROR) {
             return NGX_ERROR;
         }
-
-        d->head.data = head;
-        d->head.len = size;
-
-        rc = ngx_inlets_dial(d);
-
-        if (rc == NGX_AGAIN) {
-
-            /* the head is needed again when the client, or a link, is back */
-
-            d->head.data = ngx_pnalloc(r->pool, size);
-
-            if (d->head.data == NULL) {
-                ngx_inlets_stream_close(d->connection, 0);
-                return NGX_ERROR;
-            }
-
-            ngx_memcpy(d->head.data, head, size);
-        }
     }
-
-    switch (rc) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        pc->connection = d->connection;
-        pc->sockaddr = d->connection->sockaddr;
-        pc->socklen = d->connection->socklen;
-        return NGX_AGAIN;
-
-    case NGX_BUSY:
-        ngx_inlets_meter_error(&d->found.meter);
-
-        /* fall through */
-
-    case NGX_DECLINED:
-    case NGX_ABORT:
-        d->connection = ngx_inlets_stream_create(pc->log);
-        if (d->connection == NULL) {
-            return NGX_ERROR;
-        }
-
-        rc = ngx_http_inlets_answer(ctx, (rc == NGX_DECLINED)
-                                         ? NGX_HTTP_NOT_FOUND
-                                         : NGX_HTTP_SERVICE_UNAVAILABLE);
-        if (rc != NGX_OK) {
-            ngx_inlets_stream_close(d->connection, 0);
-            return NGX_ERROR;
-        }
-
-        break;
-
-    default: /* NGX_ERROR */
-        return NGX_ERROR;
-    }
-
-connected:
 
     c = d->connection;
+
+    pc->connection = c;
+    pc->sockaddr = c->sockaddr;
+    pc->socklen = c->socklen;
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
 
     c->log = pc->log;
     c->pool->log = pc->log;
@@ -250,11 +200,105 @@ connected:
     c->write->log = pc->log;
     c->write->ready = 1;
 
-    pc->connection = c;
-    pc->sockaddr = c->sockaddr;
-    pc->socklen = c->socklen;
-
     return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_reuse(ngx_peer_connection_t *pc, ngx_http_inlets_ctx_t *ctx)
+{
+    ngx_connection_t   *c;
+    ngx_inlets_dial_t  *d;
+
+    if (!ngx_http_inlets_may_reuse(pc, ctx->request)) {
+        return NGX_DECLINED;
+    }
+
+    d = &ctx->dial;
+
+    c = ngx_inlets_tunnel_idle(&d->found.id);
+    if (c == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_inlets_meter_attach(ngx_inlets_stream(c), &d->found.meter, 0);
+
+    d->connection = c;
+
+    return NGX_OK;
+}
+
+
+/* Results as ngx_inlets_dial(). */
+
+static ngx_int_t
+ngx_http_inlets_dial(ngx_http_inlets_ctx_t *ctx)
+{
+    u_char              head[INLETS_PROXY2_MAX];
+    ngx_int_t           rc, size;
+    ngx_inlets_dial_t  *d;
+
+    d = &ctx->dial;
+
+    size = ngx_http_inlets_head(ctx, head, sizeof(head));
+    if (size == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    d->head.data = head;
+    d->head.len = size;
+
+    rc = ngx_inlets_dial(d);
+
+    if (rc != NGX_AGAIN) {
+        ngx_str_null(&d->head);
+        return rc;
+    }
+
+    /* the head is needed again when the client, or a link, is back */
+
+    d->head.data = ngx_pnalloc(ctx->request->pool, size);
+
+    if (d->head.data == NULL) {
+        ngx_inlets_stream_close(d->connection, 0);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(d->head.data, head, size);
+
+    return NGX_AGAIN;
+}
+
+
+/* A stream that leads nowhere, on which the edge answers; why: as dialled. */
+
+static ngx_int_t
+ngx_http_inlets_no_stream(ngx_peer_connection_t *pc,
+    ngx_http_inlets_ctx_t *ctx, ngx_int_t why)
+{
+    ngx_inlets_dial_t  *d;
+
+    d = &ctx->dial;
+
+    if (why == NGX_BUSY) {
+        ngx_inlets_meter_error(&d->found.meter);
+    }
+
+    d->connection = ngx_inlets_stream_create(pc->log);
+    if (d->connection == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_inlets_answer(ctx, (why == NGX_DECLINED)
+                                    ? NGX_HTTP_NOT_FOUND
+                                    : NGX_HTTP_SERVICE_UNAVAILABLE)
+        != NGX_OK)
+    {
+        ngx_inlets_stream_close(d->connection, 0);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -27,6 +27,8 @@ static const char *ngx_http_inlets_policy_client(
     ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_settings_t *settings,
     ngx_http_inlets_holding_t *holding);
 
+static ngx_int_t ngx_http_inlets_watch(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_watch_t *watch, size_t queue);
 static ngx_http_inlets_watched_t *ngx_http_inlets_watched(
     ngx_inlets_settings_file_t *file);
 static void ngx_http_inlets_watch_handler(void *data,
@@ -55,9 +57,7 @@ ngx_http_inlets_policy(ngx_http_inlets_loc_conf_t *ilcf,
 
     case NGX_INLETS_AUTH_PUBLIC:
 
-        if (!((settings && settings->public_http.enabled != NGX_CONF_UNSET)
-              ? settings->public_http.enabled : ilcf->public))
-        {
+        if (!ngx_http_inlets_policy_is_public(ilcf)) {
             ngx_snprintf(text, size, "public tunnels are no longer allowed%Z");
             return NGX_DECLINED;
         }
@@ -177,6 +177,23 @@ ngx_http_inlets_policy_heartbeat(ngx_http_inlets_loc_conf_t *ilcf,
 }
 
 
+ngx_uint_t
+ngx_http_inlets_policy_is_public(ngx_http_inlets_loc_conf_t *ilcf)
+{
+    ngx_inlets_settings_t  *settings;
+
+    if (ilcf->settings) {
+        settings = ngx_inlets_settings_get(ilcf->settings);
+
+        if (settings->public_http.enabled != NGX_CONF_UNSET) {
+            return settings->public_http.enabled;
+        }
+    }
+
+    return ilcf->public;
+}
+
+
 void
 ngx_http_inlets_policy_public(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_msec_t *lifetime, ngx_msec_t *lead)
@@ -263,27 +280,25 @@ ngx_int_t
 ngx_http_inlets_watch_monitor(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_watch_t *watch)
 {
-    ngx_http_inlets_watched_t  *watched;
-
-    if (ilcf->settings == NULL) {
-        return NGX_OK;
-    }
-
-    watched = ngx_http_inlets_watched(ilcf->settings);
-    if (watched == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_queue_insert_tail(&watched->monitors, &watch->queue);
-    watch->watching = 1;
-
-    return NGX_OK;
+    return ngx_http_inlets_watch(ilcf, watch,
+                               offsetof(ngx_http_inlets_watched_t, monitors));
 }
 
 
 ngx_int_t
 ngx_http_inlets_watch_link(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_http_inlets_watch_t *watch)
+{
+    return ngx_http_inlets_watch(ilcf, watch,
+                               offsetof(ngx_http_inlets_watched_t, links));
+}
+
+
+/* queue: the offset of the one to be in. */
+
+static ngx_int_t
+ngx_http_inlets_watch(ngx_http_inlets_loc_conf_t *ilcf,
+    ngx_http_inlets_watch_t *watch, size_t queue)
 {
     ngx_http_inlets_watched_t  *watched;
 
@@ -296,7 +311,8 @@ ngx_http_inlets_watch_link(ngx_http_inlets_loc_conf_t *ilcf,
         return NGX_ERROR;
     }
 
-    ngx_queue_insert_tail(&watched->links, &watch->queue);
+    ngx_queue_insert_tail((ngx_queue_t *) ((u_char *) watched + queue),
+                          &watch->queue);
     watch->watching = 1;
 
     return NGX_OK;

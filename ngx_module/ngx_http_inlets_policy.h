@@ -40,6 +40,7 @@ ngx_inlets_identity_t *ngx_http_inlets_policy_identity(
 /* Values in force, of the settings if they give them, else of directives. */
 void ngx_http_inlets_policy_heartbeat(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_msec_t *interval, ngx_msec_t *timeout);
+ngx_uint_t ngx_http_inlets_policy_is_public(ngx_http_inlets_loc_conf_t *ilcf);
 void ngx_http_inlets_policy_public(ngx_http_inlets_loc_conf_t *ilcf,
     ngx_msec_t *lifetime, ngx_msec_t *lead);
 ngx_msec_t ngx_http_inlets_policy_drift(ngx_http_inlets_loc_conf_t *ilcf);

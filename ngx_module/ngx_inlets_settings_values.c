@@ -21,6 +21,8 @@ static ngx_int_t ngx_inlets_settings_set_limit(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
 static ngx_int_t ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
+static ngx_int_t ngx_inlets_settings_entry(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v, ngx_array_t *list);
 static ngx_int_t ngx_inlets_settings_client_id(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
 static ngx_int_t ngx_inlets_settings_domain(ngx_inlets_settings_ctx_t *ctx,
@@ -238,7 +240,7 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
     ngx_pool_t             *pool;
     ngx_array_t            *list;
     ngx_uint_t              enter;
-    ngx_inlets_identity_t  *identity, **slot;
+    ngx_inlets_identity_t  *identity;
 
     pool = ctx->load->pool;
     enter = (v->event == INLETS_CONFIG_ENTER);
@@ -296,12 +298,20 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
         return NGX_OK;
     }
 
-    if (!v->item) {
-        return NGX_OK;
-    }
+    return v->item ? ngx_inlets_settings_entry(ctx, v, list) : NGX_OK;
+}
 
-    if (enter) {
-        identity = ngx_pcalloc(pool, sizeof(ngx_inlets_identity_t));
+
+/* An entry of "clients", or of the list of limits. */
+
+static ngx_int_t
+ngx_inlets_settings_entry(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v, ngx_array_t *list)
+{
+    ngx_inlets_identity_t  *identity, **slot;
+
+    if (v->event == INLETS_CONFIG_ENTER) {
+        identity = ngx_pcalloc(ctx->load->pool, sizeof(ngx_inlets_identity_t));
         if (identity == NULL) {
             return NGX_ERROR;
         }
@@ -327,8 +337,6 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
         return NGX_OK;
     }
 
-    identity = ctx->client;
-
     if (ctx->client_secret.line == 0) {
         inlets_config_error(&ctx->config, v->line, "clientSecret",
                             "is missing, expected a secret, or a file with it "
@@ -337,7 +345,8 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
     }
 
     return ngx_inlets_settings_secret(ctx, &ctx->client_secret,
-                                      "clientSecretFile", &identity->secret);
+                                      "clientSecretFile",
+                                      &ctx->client->secret);
 }
 
 
