@@ -293,6 +293,8 @@ mux_input(struct inlets_link *link, uint8_t *buf, size_t len)
         inlets_log(INLETS_LOG_WARN, "link: the edge broke the protocol: %s "
                    "(stream %u)", inlets_strerror(rc),
                    (unsigned) inlets_mux_error_stream(link->mux));
+        inlets_mux_close(link->mux, inlets_ws_close_code(rc),
+                         inlets_strerror(rc));
         link_end(link, inlets_strerror(rc));
         return false;
     }

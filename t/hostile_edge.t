@@ -396,13 +396,16 @@ sub link_frames {
         }
 
         1 while $link->turn(30);
+
+        $note->('closed ' . $link->ws->{closed}[0]) if $link->ws->{closed};
     }, $say, $opt{survives} ? (note => qr/note worked/) : (), %opt);
 }
 
 sub broke {
     my ($name, $send, $error) = @_;
     link_frames($name, $send,
-        qr/the edge broke the protocol: $error.*\n(?:.*\n)*.*link 1 of 1 lost/);
+        qr/the edge broke the protocol: $error.*\n(?:.*\n)*.*link 1 of 1 lost/,
+        note => qr/note closed 100[23789]/);
 }
 
 broke('version', sub { $_[0]->frame(DATA, 0, 2, 'x', version => 9) },
