@@ -196,7 +196,7 @@ $(BUILD)/moduledir.key: FORCE
 	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 
 $(BUILD)/obj/client/server_nginx.o: $(BUILD)/moduledir.key
-$(BUILD)/obj/client/server_nginx.o: FLAGS += \
+$(BUILD)/obj/client/server_nginx.o: private FLAGS += \
     -DINLETS_MODULEDIR='"$(MODULEDIR)"'
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
