@@ -7,6 +7,7 @@
 #include "ngx_inlets_notify.h"
 #include "ngx_inlets_curl.h"
 #include "ngx_inlets_settings_file.h"
+#include "ngx_inlets_zones.h"
 
 #include <cjson/cJSON.h>
 
@@ -792,9 +793,8 @@ ngx_inlets_notify_init_module(ngx_cycle_t *cycle)
 ngx_int_t
 ngx_inlets_notify_init_worker(ngx_cycle_t *cycle)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_shm_zone_t   *shm_zone;
+    ngx_inlets_zones_t           zones;
+    ngx_inlets_settings_file_t  *file;
 
     if (ngx_inlets_notify_holder.handler == NULL) {
         ngx_queue_init(&ngx_inlets_notify_waiting);
@@ -808,27 +808,17 @@ ngx_inlets_notify_init_worker(ngx_cycle_t *cycle)
         ngx_inlets_notify_holder.log = ngx_cycle->log;
     }
 
-    part = &cycle->shared_memory.part;
-    shm_zone = part->elts;
+    ngx_inlets_zones_init(&zones, cycle, (void *) &ngx_inlets_settings_keys);
 
-    for (i = 0; /* void */ ; i++) {
+    for ( ;; ) {
+        file = ngx_inlets_zones_next(&zones);
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            shm_zone = part->elts;
-            i = 0;
+        if (file == NULL) {
+            return NGX_OK;
         }
 
-        if (shm_zone[i].tag == &ngx_inlets_settings_keys) {
-            ngx_inlets_notify_started(shm_zone[i].data);
-        }
+        ngx_inlets_notify_started(file);
     }
-
-    return NGX_OK;
 }
 
 

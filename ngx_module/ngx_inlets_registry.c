@@ -5,6 +5,7 @@
 
 
 #include "ngx_inlets_registry_impl.h"
+#include "ngx_inlets_zones.h"
 
 #include <openssl/rand.h>
 
@@ -187,28 +188,19 @@ void
 ngx_inlets_registry_each(ngx_cycle_t *cycle, ngx_inlets_registry_pt handler,
     void *data)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_shm_zone_t   *shm_zone;
+    ngx_inlets_zones_t      zones;
+    ngx_inlets_registry_t  *reg;
 
-    part = &cycle->shared_memory.part;
-    shm_zone = part->elts;
+    ngx_inlets_zones_init(&zones, cycle, &ngx_http_inlets_module);
 
-    for (i = 0; /* void */ ; i++) {
+    for ( ;; ) {
+        reg = ngx_inlets_zones_next(&zones);
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            shm_zone = part->elts;
-            i = 0;
+        if (reg == NULL) {
+            return;
         }
 
-        if (shm_zone[i].tag == &ngx_http_inlets_module && shm_zone[i].data) {
-            handler(shm_zone[i].data, data);
-        }
+        handler(reg, data);
     }
 }
 

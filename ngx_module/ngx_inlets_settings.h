@@ -1,11 +1,6 @@
 /*
  * The settings file (inlets_config): who may connect and what each may do,
  * read again by every worker whenever it changes.
- *
- *   ngx_inlets_settings.c        reads a file, checks it as a whole, look-ups
- *   ngx_inlets_settings_table.c  the one table of its keys
- *   ngx_inlets_settings_watch.c  sees changes, swaps, tells subscribers
- *   ../shared/inlets_config.c    YAML and a table of keys
  */
 
 #ifndef _NGX_INLETS_SETTINGS_H_INCLUDED_

@@ -5,6 +5,7 @@
 
 
 #include "ngx_inlets_settings_file.h"
+#include "ngx_inlets_zones.h"
 
 
 /*
@@ -50,33 +51,22 @@ static ngx_uint_t ngx_inlets_settings_differ(ngx_str_t *a, ngx_str_t *b);
 ngx_int_t
 ngx_inlets_settings_init_worker(ngx_cycle_t *cycle)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_shm_zone_t   *shm_zone;
+    ngx_inlets_zones_t           zones;
+    ngx_inlets_settings_file_t  *file;
 
-    part = &cycle->shared_memory.part;
-    shm_zone = part->elts;
+    ngx_inlets_zones_init(&zones, cycle, (void *) &ngx_inlets_settings_keys);
 
-    for (i = 0; /* void */ ; i++) {
+    for ( ;; ) {
+        file = ngx_inlets_zones_next(&zones);
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            shm_zone = part->elts;
-            i = 0;
+        if (file == NULL) {
+            return NGX_OK;
         }
 
-        if (shm_zone[i].tag == &ngx_inlets_settings_keys
-            && ngx_inlets_settings_watch(shm_zone[i].data, cycle) != NGX_OK)
-        {
+        if (ngx_inlets_settings_watch(file, cycle) != NGX_OK) {
             return NGX_ERROR;
         }
     }
-
-    return NGX_OK;
 }
 
 
