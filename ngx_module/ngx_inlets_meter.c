@@ -37,6 +37,8 @@ static void ngx_inlets_meter_reap_zone(ngx_inlets_registry_t *reg,
 static void ngx_inlets_share_open(ngx_inlets_share_t *share,
     ngx_uint_t fresh);
 static void ngx_inlets_share_close(ngx_inlets_share_t *share);
+static void ngx_inlets_meter_add(ngx_inlets_meter_t *meter, size_t offset,
+    uint64_t n);
 
 static ngx_inlets_pace_t *ngx_inlets_pace_get(ngx_inlets_stream_t *st,
     ngx_inlets_way_e way);
@@ -395,42 +397,14 @@ ngx_inlets_share_close(ngx_inlets_share_t *share)
 void
 ngx_inlets_meter_request(ngx_inlets_meter_t *meter)
 {
-    if (ngx_inlets_meter_exited) {
-        return;
-    }
-
-    if (meter->tunnel) {
-        meter->tunnel->requests++;
-    }
-
-    if (meter->client) {
-        meter->client->requests++;
-    }
-
-    if (meter->global) {
-        meter->global->requests++;
-    }
+    ngx_inlets_meter_add(meter, offsetof(ngx_inlets_share_t, requests), 1);
 }
 
 
 void
 ngx_inlets_meter_error(ngx_inlets_meter_t *meter)
 {
-    if (ngx_inlets_meter_exited) {
-        return;
-    }
-
-    if (meter->tunnel) {
-        meter->tunnel->errors++;
-    }
-
-    if (meter->client) {
-        meter->client->errors++;
-    }
-
-    if (meter->global) {
-        meter->global->errors++;
-    }
+    ngx_inlets_meter_add(meter, offsetof(ngx_inlets_share_t, errors), 1);
 }
 
 
@@ -438,36 +412,48 @@ void
 ngx_inlets_meter_moved(ngx_inlets_stream_t *st, ngx_inlets_way_e way,
     size_t bytes)
 {
-    ngx_uint_t           i;
-    ngx_inlets_pace_t   *pace;
-    ngx_inlets_share_t  *shares[3];
+    ngx_inlets_pace_t  *pace;
 
-    if (!st->metered || ngx_inlets_meter_exited) {
+    if (!st->metered) {
         return;
     }
 
-    shares[0] = st->meter.tunnel;
-    shares[1] = st->meter.client;
-    shares[2] = st->meter.global;
-
-    for (i = 0; i < 3; i++) {
-
-        if (shares[i] == NULL) {
-            continue;
-        }
-
-        if (way == NGX_INLETS_UP) {
-            shares[i]->up += bytes;
-
-        } else {
-            shares[i]->down += bytes;
-        }
-    }
+    ngx_inlets_meter_add(&st->meter, (way == NGX_INLETS_UP)
+                                     ? offsetof(ngx_inlets_share_t, up)
+                                     : offsetof(ngx_inlets_share_t, down),
+                         bytes);
 
     pace = st->pace[way];
 
     if (pace) {
         pace->grant -= ngx_min(pace->grant, bytes);
+    }
+}
+
+
+/* offset: of the counter in a share. */
+
+static void
+ngx_inlets_meter_add(ngx_inlets_meter_t *meter, size_t offset, uint64_t n)
+{
+    ngx_uint_t           i;
+    volatile uint64_t   *counter;
+    ngx_inlets_share_t  *shares[3];
+
+    if (ngx_inlets_meter_exited) {
+        return;
+    }
+
+    shares[0] = meter->tunnel;
+    shares[1] = meter->client;
+    shares[2] = meter->global;
+
+    for (i = 0; i < 3; i++) {
+
+        if (shares[i]) {
+            counter = (volatile uint64_t *) ((u_char *) shares[i] + offset);
+            *counter += n;
+        }
     }
 }
 
