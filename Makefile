@@ -73,8 +73,7 @@ ifeq ($(SANITIZE),1)
     NGX_LD_OPT := -fPIC $(SAN)
 endif
 
-CLIENT_LIBS := -Wl,--as-needed -lwebsockets -luv -lcjson -lyaml -lcurl -lssl \
-               -lcrypto
+CLIENT_LIBS := -Wl,--as-needed -lwebsockets -luv -lcjson -lyaml -lssl -lcrypto
 UNIT_LIBS   := -lyaml -lcrypto
 
 CLIENT_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard client/*.c))

@@ -9,6 +9,7 @@
 #include "access.h"
 #include "inlets_error.h"
 #include "inlets_version.h"
+#include "libcurl.h"
 #include "report.h"
 #include "secret.h"
 
@@ -325,6 +326,25 @@ check_login(struct option_state *state)
 
 
 static int
+check_report_url(const char *url)
+{
+    const char  *why;
+
+    if (!inlets_curl_load(&why)) {
+        inlets_log_fatal("report-url needs libcurl: %s", why);
+        return INLETS_E_INVALID;
+    }
+
+    if (!inlets_report_url_valid(url)) {
+        inlets_log_fatal("report-url must be an http:// or https:// URL");
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+static int
 check_addresses(struct inlets_options *o, const char *upstream)
 {
     int  rc;
@@ -351,8 +371,7 @@ check_addresses(struct inlets_options *o, const char *upstream)
         o->report_url = NULL;
     }
 
-    if (o->report_url != NULL && !inlets_report_url_valid(o->report_url)) {
-        inlets_log_fatal("report-url must be an http:// or https:// URL");
+    if (o->report_url != NULL && check_report_url(o->report_url) != INLETS_OK) {
         return INLETS_E_INVALID;
     }
 

@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include <cjson/cJSON.h>
-#include <curl/curl.h>
 
 #include "inlets_version.h"
+#include "libcurl.h"
 #include "log.h"
 
 
@@ -53,16 +53,16 @@ static void report_done(struct inlets_report *r);
 static char *
 url_part(const char *url, CURLUPart part)
 {
-    CURLU  *parser = curl_url();
+    CURLU  *parser = inlets_curl.url();
     char   *text = NULL;
 
     if (parser != NULL
-        && curl_url_set(parser, CURLUPART_URL, url, 0) == CURLUE_OK)
+        && inlets_curl.url_set(parser, CURLUPART_URL, url, 0) == CURLUE_OK)
     {
-        (void) curl_url_get(parser, part, &text, 0);
+        (void) inlets_curl.url_get(parser, part, &text, 0);
     }
 
-    curl_url_cleanup(parser);
+    inlets_curl.url_cleanup(parser);
 
     return text;
 }
@@ -76,7 +76,7 @@ inlets_report_url_valid(const char *url)
 
     valid = scheme != NULL && (strcmp(scheme, "http") == 0
                                || strcmp(scheme, "https") == 0);
-    curl_free(scheme);
+    inlets_curl.free(scheme);
 
     return valid;
 }
@@ -96,7 +96,7 @@ socket_ready(uv_poll_t *poll, int status, int events)
     flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
     flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
 
-    (void) curl_multi_socket_action(r->multi, s->fd, flags, &running);
+    (void) inlets_curl.multi_socket_action(r->multi, s->fd, flags, &running);
 
     report_done(r);
 }
@@ -127,7 +127,7 @@ socket_create(struct inlets_report *r, curl_socket_t fd)
         return NULL;
     }
 
-    (void) curl_multi_assign(r->multi, fd, s);
+    (void) inlets_curl.multi_assign(r->multi, fd, s);
 
     return s;
 }
@@ -177,7 +177,7 @@ timer_expired(uv_timer_t *timer)
     struct inlets_report  *r = timer->data;
     int                    running;
 
-    (void) curl_multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0,
+    (void) inlets_curl.multi_socket_action(r->multi, CURL_SOCKET_TIMEOUT, 0,
                                     &running);
 
     report_done(r);
@@ -218,7 +218,7 @@ set_options(struct inlets_report *r, CURL *easy)
     bool  good = true;
 
 #define SET(option, value)                                                    \
-    good = good && curl_easy_setopt(easy, option, value) == CURLE_OK
+    good = good && inlets_curl.easy_setopt(easy, option, value) == CURLE_OK
 
     SET(CURLOPT_URL, r->options->report_url);
     SET(CURLOPT_HTTPHEADER, r->headers);
@@ -263,14 +263,14 @@ post(struct inlets_report *r)
     r->sent = true;
     r->tries++;
 
-    r->easy = curl_easy_init();
+    r->easy = inlets_curl.easy_init();
 
     if (r->easy == NULL || !set_options(r, r->easy)
-        || curl_multi_add_handle(r->multi, r->easy) != CURLM_OK)
+        || inlets_curl.multi_add_handle(r->multi, r->easy) != CURLM_OK)
     {
         inlets_log(INLETS_LOG_WARN, "a report could not be made");
 
-        curl_easy_cleanup(r->easy);
+        inlets_curl.easy_cleanup(r->easy);
         cJSON_free(r->body);
         r->easy = NULL;
         r->body = NULL;
@@ -325,7 +325,7 @@ posted(struct inlets_report *r, CURLcode rc, long status)
 
     } else {
         inlets_log(INLETS_LOG_WARN, "reporting to %s failed: %s", r->host,
-                   curl_easy_strerror(rc));
+                   inlets_curl.easy_strerror(rc));
     }
 
     if (!delivered && r->next == NULL && r->tries < REPORT_TRIES) {
@@ -349,7 +349,7 @@ report_done(struct inlets_report *r)
     long      status = 0;
     int       left;
 
-    while ((msg = curl_multi_info_read(r->multi, &left)) != NULL) {
+    while ((msg = inlets_curl.multi_info_read(r->multi, &left)) != NULL) {
 
         if (msg->msg != CURLMSG_DONE || msg->easy_handle != r->easy) {
             continue;
@@ -357,10 +357,11 @@ report_done(struct inlets_report *r)
 
         rc = msg->data.result;
 
-        (void) curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
-        (void) curl_multi_remove_handle(r->multi, r->easy);
+        (void) inlets_curl.easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE,
+                                        &status);
+        (void) inlets_curl.multi_remove_handle(r->multi, r->easy);
 
-        curl_easy_cleanup(r->easy);
+        inlets_curl.easy_cleanup(r->easy);
         r->easy = NULL;
 
         posted(r, rc, status);
@@ -464,14 +465,14 @@ inlets_report_create(uv_loop_t *loop, const struct inlets_options *options)
 {
     struct inlets_report  *r;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (inlets_curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return NULL;
     }
 
     r = calloc(1, sizeof(*r));
 
     if (r == NULL) {
-        curl_global_cleanup();
+        inlets_curl.global_cleanup();
         return NULL;
     }
 
@@ -485,16 +486,19 @@ inlets_report_create(uv_loop_t *loop, const struct inlets_options *options)
     r->pause.data = r;
 
     r->host = url_part(options->report_url, CURLUPART_HOST);
-    r->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    r->multi = curl_multi_init();
+    r->headers = inlets_curl.slist_append(NULL,
+                                          "Content-Type: application/json");
+    r->multi = inlets_curl.multi_init();
 
     if (r->host == NULL || r->headers == NULL || r->multi == NULL
-        || curl_multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted)
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION,
+                                    socket_wanted)
            != CURLM_OK
-        || curl_multi_setopt(r->multi, CURLMOPT_SOCKETDATA, r) != CURLM_OK
-        || curl_multi_setopt(r->multi, CURLMOPT_TIMERFUNCTION, timer_wanted)
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_SOCKETDATA, r) != CURLM_OK
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_TIMERFUNCTION,
+                                    timer_wanted)
            != CURLM_OK
-        || curl_multi_setopt(r->multi, CURLMOPT_TIMERDATA, r) != CURLM_OK)
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_TIMERDATA, r) != CURLM_OK)
     {
         inlets_report_destroy(r);
         return NULL;
@@ -525,20 +529,20 @@ inlets_report_destroy(struct inlets_report *report)
     }
 
     if (r->easy != NULL) {
-        (void) curl_multi_remove_handle(r->multi, r->easy);
-        curl_easy_cleanup(r->easy);
+        (void) inlets_curl.multi_remove_handle(r->multi, r->easy);
+        inlets_curl.easy_cleanup(r->easy);
     }
 
     if (r->multi != NULL) {
-        (void) curl_multi_cleanup(r->multi);
+        (void) inlets_curl.multi_cleanup(r->multi);
     }
 
-    curl_slist_free_all(r->headers);
-    curl_free(r->host);
+    inlets_curl.slist_free_all(r->headers);
+    inlets_curl.free(r->host);
     cJSON_free(r->body);
     cJSON_free(r->next);
 
-    curl_global_cleanup();
+    inlets_curl.global_cleanup();
 
     r->timers = 2;
     uv_close((uv_handle_t *) &r->timer, timer_closed);

@@ -17,7 +17,10 @@
 struct inlets_report;
 
 
-/* Whether it is an http or https URL with a host. */
+/*
+ * Whether it is an http or https URL with a host.  libcurl has to be loaded, by
+ * inlets_curl_load(), before this and all below.
+ */
 bool inlets_report_url_valid(const char *url);
 
 /* NULL: no memory. */
