@@ -46,6 +46,13 @@ sub visit {
 }
 
 
+# Where the target refuses, the reset may be as quick as to be met by connect().
+
+sub visit_in_vain {
+    return visit(@_) || ($!{ECONNRESET} ? Inlets::Test::Socket->gone() : undef);
+}
+
+
 # Processor time, in ticks.
 
 sub ticks {
@@ -252,7 +259,7 @@ $f->stop();
 my $closed = $t->service('closed');
 
 $f = forward({}, $closed);
-$v = visit($f);
+$v = visit_in_vain($f);
 ok($v->ended(), 'refused: the visitor is gone');
 ok($v->reset_seen(), 'refused: by a reset');
 $f->stop();
@@ -266,7 +273,7 @@ like($f->output(), qr/^Forwarded: 1 connection, 1 failed; 0 bytes/m,
      'refused: counted');
 
 $f = forward({}, 'no-such-name.invalid:80');
-$v = visit($f);
+$v = visit_in_vain($f);
 ok($v->ended(), 'an unknown name');
 $f->stop();
 like($f->output(), qr/cannot connect to no-such-name\.invalid:80: /,
@@ -300,7 +307,7 @@ like($f->output(), qr/cannot connect to no-such-name\.invalid:80: /,
 
     push @{$t->{clients}}, $c;
     $c->wait_up();
-    $v = Inlets::Test::Socket->connect(port => $port);
+    $v = visit_in_vain({ listen => $port });
     ok($v->ended(), 'a forwarder to itself');
     $c->stop();
     like($c->output(), qr/that is this forwarder itself\n(?:.*\n)*Forwarded: 1 conn/, 'no endless chain');

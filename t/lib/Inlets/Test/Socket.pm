@@ -7,8 +7,8 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::IP;
-use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF IPPROTO_TCP TCP_NODELAY
-              SHUT_WR);
+use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_LINGER SO_RCVBUF
+              IPPROTO_TCP TCP_NODELAY SHUT_WR);
 use Time::HiRes qw(time);
 
 
@@ -48,6 +48,20 @@ sub new {
     my ($class, $fh) = @_;
     binmode $fh;
     return bless { fh => $fh, buffer => '', eof => 0, reset => 0 }, $class;
+}
+
+
+# A connection whose reset was met by connect() itself.
+
+sub gone {
+    my ($class) = @_;
+
+    socketpair my $fh, my $peer, AF_UNIX, SOCK_STREAM, PF_UNSPEC or return undef;
+
+    my $self = $class->new($fh);
+    @$self{qw(eof reset)} = (1, 1);
+
+    return $self;
 }
 
 
