@@ -312,16 +312,37 @@ ngx_inlets_curl_socket(CURL *easy, curl_socket_t s, int what, void *data,
 }
 
 
+/*
+ * On a descriptor of its own: libcurl may close its one before it says that it
+ * need not be watched any more.
+ */
+
 static ngx_connection_t *
 ngx_inlets_curl_connection(curl_socket_t s)
 {
+    ngx_socket_t       fd;
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(s, ngx_cycle->log);
-    if (c == NULL) {
+    fd = fcntl(s, F_DUPFD_CLOEXEC, 0);
+
+    if (fd == (ngx_socket_t) -1) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, ngx_socket_errno,
+                      "fcntl(F_DUPFD_CLOEXEC) failed");
         return NULL;
     }
 
+    c = ngx_get_connection(fd, ngx_cycle->log);
+
+    if (c == NULL) {
+        if (ngx_close_socket(fd) == -1) {
+            ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, ngx_socket_errno,
+                          ngx_close_socket_n " failed");
+        }
+
+        return NULL;
+    }
+
+    c->data = (void *) (intptr_t) s;
     c->log = ngx_cycle->log;
 
     c->read->handler = ngx_inlets_curl_event_handler;
@@ -345,7 +366,7 @@ ngx_inlets_curl_watch(ngx_event_t *ev, ngx_int_t event, ngx_uint_t wanted)
 }
 
 
-/* The socket is closed by libcurl. */
+/* Not watched any more; libcurl may keep its descriptor open for later. */
 
 static void
 ngx_inlets_curl_forget(ngx_connection_t *c)
@@ -353,17 +374,7 @@ ngx_inlets_curl_forget(ngx_connection_t *c)
     ngx_inlets_curl_watch(c->read, NGX_READ_EVENT, 0);
     ngx_inlets_curl_watch(c->write, NGX_WRITE_EVENT, 0);
 
-    if (c->read->posted) {
-        ngx_delete_posted_event(c->read);
-    }
-
-    if (c->write->posted) {
-        ngx_delete_posted_event(c->write);
-    }
-
-    ngx_free_connection(c);
-
-    c->fd = (ngx_socket_t) -1;
+    ngx_close_connection(c);
 }
 
 
@@ -416,7 +427,8 @@ ngx_inlets_curl_event_handler(ngx_event_t *ev)
 
     c = ev->data;
 
-    (void) curl_multi_socket_action(ngx_inlets_curl_multi, c->fd,
+    (void) curl_multi_socket_action(ngx_inlets_curl_multi,
+                                    (curl_socket_t) (intptr_t) c->data,
                                     ev->write ? CURL_CSELECT_OUT
                                               : CURL_CSELECT_IN,
                                     &running);
