@@ -1,0 +1,185 @@
+#include "conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "inlets_error.h"
+
+
+#define CONNECT_TIMEOUT  10000      /* ms */
+
+
+static void
+free_text(char *text)
+{
+    if (text != NULL) {
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+    }
+}
+
+
+static void
+finish_edge(struct inlets_edge_conf *edge)
+{
+    free_text(edge->token);
+    free_text(edge->client_id);
+    free_text(edge->client_secret);
+    free_text(edge->ca_file);
+}
+
+
+static void
+finish_tunnel(struct inlets_tunnel_conf *tunnel)
+{
+    free_text(tunnel->name);
+    free_text(tunnel->sub_domain);
+    free_text(tunnel->local.ca_file);
+    free_text(tunnel->local.host_header);
+    free_text(tunnel->local.auth);
+    free_text(tunnel->access.basic);
+    free_text(tunnel->access.allow);
+    free_text(tunnel->access.deny);
+}
+
+
+struct inlets_conf *
+inlets_conf_create(void)
+{
+    struct inlets_conf  *conf = calloc(1, sizeof(*conf));
+
+    if (conf != NULL) {
+        conf->refs = 1;
+    }
+
+    return conf;
+}
+
+
+struct inlets_conf *
+inlets_conf_ref(struct inlets_conf *conf)
+{
+    conf->refs++;
+
+    return conf;
+}
+
+
+void
+inlets_conf_unref(struct inlets_conf *conf)
+{
+    if (conf == NULL || --conf->refs != 0) {
+        return;
+    }
+
+    finish_edge(&conf->edge);
+
+    for (size_t i = 0; i < conf->ntunnels; i++) {
+        finish_tunnel(&conf->tunnels[i]);
+    }
+
+    free(conf->tunnels);
+    free_text(conf->report_url);
+    free(conf);
+}
+
+
+int
+inlets_conf_set(char **field, const char *text)
+{
+    char  *copy = text != NULL ? strdup(text) : NULL;
+
+    free_text(*field);
+    *field = copy;
+
+    return text != NULL && copy == NULL ? INLETS_E_NO_MEMORY : INLETS_OK;
+}
+
+
+/* There is room for a power of two of tunnels. */
+
+struct inlets_tunnel_conf *
+inlets_conf_add(struct inlets_conf *conf)
+{
+    struct inlets_tunnel_conf  *tunnel;
+    size_t                      n = conf->ntunnels;
+
+    if (n >= INLETS_TUNNELS_MAX) {
+        return NULL;
+    }
+
+    if ((n & (n - 1)) == 0) {
+        tunnel = realloc(conf->tunnels,
+                         (n == 0 ? 1 : 2 * n) * sizeof(*tunnel));
+
+        if (tunnel == NULL) {
+            return NULL;
+        }
+
+        conf->tunnels = tunnel;
+    }
+
+    tunnel = &conf->tunnels[n];
+    memset(tunnel, 0, sizeof(*tunnel));
+    tunnel->local.connect_timeout = CONNECT_TIMEOUT;
+    conf->ntunnels = n + 1;
+
+    return tunnel;
+}
+
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+
+static bool
+same_url(const struct inlets_url *a, const struct inlets_url *b)
+{
+    return a->tls == b->tls && a->ip6 == b->ip6 && a->port == b->port
+           && strcmp(a->host, b->host) == 0 && strcmp(a->path, b->path) == 0;
+}
+
+
+bool
+inlets_edge_conf_same(const struct inlets_edge_conf *a,
+    const struct inlets_edge_conf *b)
+{
+    return same_url(&a->remote, &b->remote)
+           && same_text(a->token, b->token)
+           && same_text(a->client_id, b->client_id)
+           && same_text(a->client_secret, b->client_secret)
+           && same_text(a->ca_file, b->ca_file)
+           && a->insecure == b->insecure
+           && a->links == b->links
+           && a->max_streams == b->max_streams
+           && a->login_timeout == b->login_timeout;
+}
+
+
+bool
+inlets_local_conf_same(const struct inlets_local_conf *a,
+    const struct inlets_local_conf *b)
+{
+    return same_url(&a->url, &b->url)
+           && same_text(a->ca_file, b->ca_file)
+           && a->insecure == b->insecure
+           && a->proxy_protocol == b->proxy_protocol
+           && a->connect_timeout == b->connect_timeout
+           && a->idle_timeout == b->idle_timeout
+           && same_text(a->host_header, b->host_header)
+           && same_text(a->auth, b->auth);
+}
+
+
+bool
+inlets_access_conf_same(const struct inlets_access_conf *a,
+    const struct inlets_access_conf *b)
+{
+    return same_text(a->basic, b->basic) && same_text(a->allow, b->allow)
+           && same_text(a->deny, b->deny) && a->pass_auth == b->pass_auth;
+}
