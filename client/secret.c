@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -41,81 +42,103 @@ read_all(int fd, char *buf, size_t size, size_t *ret_len)
 }
 
 
-static int
-read_text(const char *path, const char *what, char *ret, size_t size,
-    size_t *ret_len)
+/* NULL, or what is wrong with the text. */
+
+static const char *
+trim(char *text, size_t *len, size_t size)
 {
-    const char  *fault = NULL;
+    size_t  n = *len;
+
+    if (n == size) {
+        return "it is too long";
+    }
+
+    if (n > 0 && text[n - 1] == '\n') {
+        n--;
+    }
+
+    if (n > 0 && text[n - 1] == '\r') {
+        n--;
+    }
+
+    if (n == 0) {
+        return "it is empty";
+    }
+
+    if (memchr(text, '\0', n) != NULL) {
+        return "it is not text";
+    }
+
+    text[n] = '\0';
+    *len = n;
+
+    return NULL;
+}
+
+
+int
+inlets_secret_load(const char *path, const struct inlets_secret_how *how,
+    char *ret, size_t size, char why[INLETS_SECRET_WHY])
+{
+    const char  *fault;
     size_t       len = 0;
     int          fd, err;
 
-    fd = open(path, O_RDONLY|O_CLOEXEC);
+    /* a pipe that nobody writes into would stop the loop */
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|(how->wait ? 0 : O_NONBLOCK));
 
     if (fd < 0) {
-        inlets_log_fatal("cannot read %s \"%s\": %s", what, path,
-                         strerror(errno));
+        snprintf(why, INLETS_SECRET_WHY, "cannot read %s \"%s\": %s",
+                 how->what, path, strerror(errno));
         return INLETS_E_INVALID;
     }
 
     err = read_all(fd, ret, size, &len);
     close(fd);
 
-    if (err != 0) {
-        fault = strerror(err);
+    fault = err != 0 ? strerror(err) : trim(ret, &len, size);
 
-    } else if (len == size) {
-        fault = "it is too long";
-
-    } else {
-        if (len > 0 && ret[len - 1] == '\n') {
-            len--;
-        }
-
-        if (len > 0 && ret[len - 1] == '\r') {
-            len--;
-        }
-
-        if (len == 0) {
-            fault = "it is empty";
-
-        } else if (memchr(ret, '\0', len) != NULL) {
-            fault = "it is not text";
-        }
+    if (fault == NULL && !how->lines && memchr(ret, '\n', len) != NULL) {
+        fault = "it is not a single line of text";
     }
 
     if (fault != NULL) {
         OPENSSL_cleanse(ret, size);
-        inlets_log_fatal("cannot use %s \"%s\": %s", what, path, fault);
+        snprintf(why, INLETS_SECRET_WHY, "cannot use %s \"%s\": %s",
+                 how->what, path, fault);
         return INLETS_E_INVALID;
     }
 
-    ret[len] = '\0';
-    *ret_len = len;
-
     return INLETS_OK;
+}
+
+
+static int
+load_or_tell(const char *path, const char *what, bool lines, char *ret,
+    size_t size)
+{
+    const struct inlets_secret_how  how = {
+        .what = what, .lines = lines, .wait = true
+    };
+
+    char  why[INLETS_SECRET_WHY];
+    int   rc;
+
+    rc = inlets_secret_load(path, &how, ret, size, why);
+
+    if (rc != INLETS_OK) {
+        inlets_log_fatal("%s", why);
+    }
+
+    return rc;
 }
 
 
 int
 inlets_secret_read(const char *path, const char *what, char *ret, size_t size)
 {
-    size_t  len;
-    int     rc;
-
-    rc = read_text(path, what, ret, size, &len);
-
-    if (rc != INLETS_OK) {
-        return rc;
-    }
-
-    if (memchr(ret, '\n', len) != NULL) {
-        OPENSSL_cleanse(ret, size);
-        inlets_log_fatal("cannot use %s \"%s\": it is not a single line of "
-                         "text", what, path);
-        return INLETS_E_INVALID;
-    }
-
-    return INLETS_OK;
+    return load_or_tell(path, what, false, ret, size);
 }
 
 
@@ -123,9 +146,7 @@ int
 inlets_secret_read_lines(const char *path, const char *what, char *ret,
     size_t size)
 {
-    size_t  len;
-
-    return read_text(path, what, ret, size, &len);
+    return load_or_tell(path, what, true, ret, size);
 }
 
 
