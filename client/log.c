@@ -61,6 +61,13 @@ inlets_log_enabled(enum inlets_log_level level)
 }
 
 
+bool
+inlets_log_is_utc(void)
+{
+    return logger.utc;
+}
+
+
 void
 inlets_log_attach(struct uv_loop_s *loop)
 {
@@ -239,6 +246,15 @@ line_json_field(struct log_line *line, const char *name, const char *text)
 }
 
 
+static bool
+line_emit(const struct log_line *line)
+{
+    return logger.sink != NULL
+           ? logger.sink(logger.sink_data, line->data, line->len)
+           : inlets_output_write(line->data, line->len);
+}
+
+
 /* A line of its own, as nothing else would tell that some are missing. */
 
 static bool
@@ -265,7 +281,7 @@ tell_lost(void)
 
     line_put(&line, "\n");
 
-    return inlets_output_write(line.data, line.len);
+    return line_emit(&line);
 }
 
 
@@ -278,11 +294,6 @@ line_write(struct log_line *line)
 
     line_put(line, "\n");
 
-    if (logger.sink != NULL) {
-        logger.sink(logger.sink_data, line->data, line->len);
-        return;
-    }
-
     if (logger.lost > 0) {
         if (!tell_lost()) {
             logger.lost++;
@@ -292,7 +303,7 @@ line_write(struct log_line *line)
         logger.lost = 0;
     }
 
-    if (!inlets_output_write(line->data, line->len)) {
+    if (!line_emit(line)) {
         logger.lost++;
     }
 }
@@ -491,7 +502,7 @@ inlets_log_fatal(const char *format, ...)
     line_put(&line, "\n");
 
     if (logger.sink != NULL && isatty(STDERR_FILENO)) {
-        logger.sink(logger.sink_data, line.data, line.len);
+        (void) line_emit(&line);
         return;
     }
 

@@ -37,6 +37,7 @@ struct uv_loop_s;
 void inlets_log_init(enum inlets_log_level level, bool utc);
 void inlets_log_set_format(enum inlets_log_format format);
 bool inlets_log_enabled(enum inlets_log_level level);
+bool inlets_log_is_utc(void);
 
 /*
  * With a loop, lines that could not be written yet are, as soon as they can
@@ -67,8 +68,11 @@ void inlets_log_fatal(const char *format, ...)
 const char *inlets_log_address(const char *address);
 
 
-/* Takes the lines, each with its line end, instead of standard output. */
-typedef void (*inlets_log_sink)(void *data, const char *line, size_t len);
+/*
+ * Takes the lines, each with its line end, instead of standard output; false:
+ * there is no room.  It must not log.
+ */
+typedef bool (*inlets_log_sink)(void *data, const char *line, size_t len);
 
 /* NULL: standard output again. */
 void inlets_log_set_sink(inlets_log_sink sink, void *data);
