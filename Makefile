@@ -73,7 +73,22 @@ ifeq ($(SANITIZE),1)
     NGX_LD_OPT := -fPIC $(SAN)
 endif
 
-CLIENT_LIBS := -Wl,--as-needed -lwebsockets -luv -lcjson -lyaml -lssl -lcrypto
+# The HTTP parser llhttp becomes a part of the program: from the archive of
+# Debian 13's libllhttp-dev, or from the sources in Debian 12's node-llhttp.
+
+LLHTTP_SRC   ?= /usr/share/llhttp
+LLHTTP_INC   ?= $(if $(wildcard /usr/include/llhttp.h                         \
+                    /usr/local/include/llhttp.h),,$(if $(wildcard             \
+                    $(LLHTTP_SRC)/llhttp.c),/usr/share/include/llhttp))
+LLHTTP_SRCS  := $(if $(LLHTTP_INC),$(wildcard $(LLHTTP_SRC)/*.c))
+LLHTTP_OBJS  := $(patsubst $(LLHTTP_SRC)/%.c,$(BUILD)/obj/llhttp/%.o,         \
+                    $(LLHTTP_SRCS))
+LLHTTP_FLAGS := $(if $(LLHTTP_INC),-isystem $(LLHTTP_INC))
+LLHTTP_LIBS  ?= $(if $(LLHTTP_SRCS),,$(or $(filter /%,$(shell                 \
+                    $(CC) -print-file-name=libllhttp.a)),-lllhttp))
+
+CLIENT_LIBS := -Wl,--as-needed $(LLHTTP_LIBS) -lwebsockets -luv -lcjson -lyaml \
+               -lssl -lcrypto
 UNIT_LIBS   := -lyaml -lcrypto
 
 CLIENT_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard client/*.c))
@@ -96,8 +111,8 @@ else
 endif
 
 
-.PHONY: all modules client units nginx asan lint deps test-deps bench-deps \
-        run test test-bare bench fuzz docs install clean help FORCE
+.PHONY: all modules client units llhttp nginx asan lint deps test-deps \
+        bench-deps run test test-bare bench fuzz docs install clean help FORCE
 .DELETE_ON_ERROR:
 
 all: modules client
@@ -198,6 +213,25 @@ $(BUILD)/obj/client/server_nginx.o: $(BUILD)/moduledir.key
 $(BUILD)/obj/client/server_nginx.o: private FLAGS += \
     -DINLETS_MODULEDIR='"$(MODULEDIR)"'
 
+# "strict" is chosen when the parser is compiled, in the older version
+
+$(BUILD)/obj/llhttp/%.o: $(LLHTTP_SRC)/%.c $(BUILD)/flags.key
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 $(CPPFLAGS) -w $(CFLAGS) $(if $(SANITIZE),$(SAN))   \
+	    $(filter-out -Wl%,$(HARDEN)) -DLLHTTP_STRICT_MODE=1               \
+	    $(LLHTTP_FLAGS) -c -o $@ $<
+
+HTTP_OBJS := $(BUILD)/obj/client/http.o $(BUILD)/obj/t/unit/http.o
+
+$(HTTP_OBJS): private FLAGS += $(LLHTTP_FLAGS)
+$(HTTP_OBJS): | llhttp
+
+llhttp:
+	@if [ -z "$(LLHTTP_SRCS)" ] && ! echo '#include <llhttp.h>' |         \
+	        $(CC) $(CPPFLAGS) $(LLHTTP_FLAGS) -E - > /dev/null 2>&1; then \
+	    echo 'no llhttp: run "make deps" for the package libllhttp-dev or,' \
+	         'where there is none, node-llhttp' >&2; exit 1; fi
+
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags.key
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(filter-out -Wl%,$(HARDEN)) -MMD -MP -c -o $@ $<
@@ -208,7 +242,7 @@ $(SHARED): $(SHARED_OBJS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/inlets: $(CLIENT_OBJS) $(SHARED)
+$(BUILD)/inlets: $(CLIENT_OBJS) $(LLHTTP_OBJS) $(SHARED)
 	@echo 'linking $@'
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
 
@@ -217,6 +251,12 @@ units: $(UNITS)
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
+
+# of the client, what a test names here
+
+$(BUILD)/unit/http: $(BUILD)/obj/client/http.o $(BUILD)/obj/client/http_head.o \
+                    $(LLHTTP_OBJS)
+$(BUILD)/unit/http: UNIT_LIBS += $(LLHTTP_LIBS)
 
 .SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
 
@@ -228,7 +268,7 @@ asan:
 
 
 lint: $(NGX)/objs/Makefile
-	.ci/lint $(BUILD)
+	.ci/lint $(BUILD) $(LLHTTP_FLAGS)
 
 
 $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)

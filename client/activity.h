@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf.h"
+
 
 #define INLETS_REQUESTS      32     /* kept */
 #define INLETS_METHOD_MAX    15
@@ -24,7 +26,7 @@ struct inlets_request {
     unsigned    status;             /* 0: the service gave none */
     const char *tunnel;             /* its name, or NULL */
     char        method[INLETS_METHOD_MAX + 1];
-    char        path[INLETS_PATH_SHOWN + 1];    /* no control characters */
+    char        path[INLETS_PATH_SHOWN + 1];    /* printable ASCII */
 };
 
 
@@ -35,6 +37,7 @@ struct inlets_requests {
     bool                   wanted;  /* else nobody looks: not to be made */
     bool                   logged;  /* a line each, in the log */
     struct inlets_request  last[INLETS_REQUESTS];
+    char                   names[INLETS_REQUESTS][INLETS_NAME_MAX + 1];
 };
 
 
@@ -51,7 +54,13 @@ struct inlets_activity {
 };
 
 
-/* Adds it to the ring, and to the log if that is wanted. */
+/* Somebody looks at requests, so that they are worth being made. */
+bool inlets_activity_wanted(const struct inlets_activity *activity);
+
+/*
+ * Adds it to the ring, and to the log, if these are wanted.  The tunnel's name
+ * is copied: it may be gone before the request is.
+ */
 void inlets_activity_request(struct inlets_activity *activity,
     const struct inlets_request *request);
 

@@ -163,6 +163,25 @@ inlets_strerror_url(int error)
 }
 
 
+static const char *
+inlets_strerror_http(int error)
+{
+    switch (error) {
+
+    case INLETS_E_HTTP_SYNTAX:
+        return "invalid HTTP request";
+    case INLETS_E_HTTP_LENGTH:
+        return "HTTP request with a body of ambiguous length";
+    case INLETS_E_HTTP_LARGE:
+        return "the header of an HTTP request is too long";
+    case INLETS_E_HTTP_UPGRADE:
+        return "data on a stream that is not upgraded yet";
+    }
+
+    return NULL;
+}
+
+
 const char *
 inlets_strerror(int error)
 {
@@ -183,8 +202,11 @@ inlets_strerror(int error)
     } else if (error > -80) {
         text = inlets_strerror_name(error);
 
-    } else {
+    } else if (error > -110) {
         text = inlets_strerror_url(error);
+
+    } else {
+        text = inlets_strerror_http(error);
     }
 
     return text == NULL ? "unknown error" : text;

@@ -69,7 +69,13 @@ enum inlets_error {
     INLETS_E_URL_PATH = -88,        /* a character that can't be in it */
     INLETS_E_URL_WITH_PATH = -89,   /* where none may be */
     INLETS_E_URL_QUERY = -90,
-    INLETS_E_URL_FRAGMENT = -91
+    INLETS_E_URL_FRAGMENT = -91,
+
+    /* HTTP requests */
+    INLETS_E_HTTP_SYNTAX = -110,
+    INLETS_E_HTTP_LENGTH = -111,    /* the body might end here or there */
+    INLETS_E_HTTP_LARGE = -112,     /* a head past the limit */
+    INLETS_E_HTTP_UPGRADE = -113    /* data before the service's answer */
 };
 
 
