@@ -1,72 +1,48 @@
 #include "args.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "command.h"
 #include "inlets_error.h"
-#include "inlets_version.h"
+#include "nearest.h"
 #include "secret.h"
+#include "version.h"
 
 
-/* Values of getopt_long() beyond any letter. */
-#define LONG_ONLY     256
-#define LONG_HELP     (LONG_ONLY + INLETS_ARGS_MAX)
-#define LONG_VERSION  (LONG_HELP + 1)
+#define CHOICES_TEXT  256
 
 
-struct parser {
-    const struct inlets_args  *args;
-    char                      *fields;
-    enum inlets_arg_source    *source;
+/* What a flag is, beside a row of the table. */
+
+enum {
+    FLAG_UNKNOWN = -1,
+    FLAG_HELP = -2,
+    FLAG_VERSION = -3
 };
 
 
-static void
-print_row(const struct inlets_arg *row)
-{
-    char  flag[64];
-    char  letter[8] = "    ";
+/*
+ * Flags are moved before the words, as they come: argv[word] up to argv[next]
+ * are the words so far.
+ */
 
-    if (row->letter) {
-        snprintf(letter, sizeof(letter), "-%c, ", row->letter);
-    }
+struct parser {
+    const struct inlets_args    *args;
+    char                        *fields;
+    enum inlets_arg_source      *source;
 
-    snprintf(flag, sizeof(flag), "%s--%s%s%s", letter, row->name,
-             row->value != NULL ? " " : "",
-             row->value != NULL ? row->value : "");
-
-    printf("  %-30s %s\n", flag, row->help);
-
-    printf("  %-30s [$%s", "", row->env);
-
-    if (row->old_env != NULL) {
-        printf(" or $%s", row->old_env);
-    }
-
-    if (row->preset != NULL) {
-        printf(", default %s", row->preset);
-
-    } else if (row->type == INLETS_ARG_NUMBER && row->number != 0) {
-        printf(", default %u", row->number);
-    }
-
-    printf("]\n");
-}
-
-
-void
-inlets_args_help(const struct inlets_args *args)
-{
-    for (size_t i = 0; i < args->n; i++) {
-        print_row(&args->table[i]);
-    }
-
-    printf("  %-30s this help\n  %-30s the version\n", "-h, --help",
-           "-V, --version");
-}
+    int                          argc;
+    char                       **argv;
+    int                          word;
+    int                          next;
+    bool                         faulty;    /* and it was told why */
+    enum inlets_options_result   result;    /* not RUN: it ends, but not
+                                               before the rest is hidden */
+};
 
 
 static int
@@ -100,11 +76,55 @@ parse_number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 }
 
 
-static bool
-is_true(const char *text)
+static int
+parse_bool(const char *text, bool *ret)
 {
-    return strcmp(text, "true") == 0 || strcmp(text, "1") == 0
-           || strcmp(text, "yes") == 0;
+    static const char *const  names[] = {
+        "false", "true", "0", "1", "no", "yes", "off", "on", "f", "t"
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcasecmp(text, names[i]) == 0) {
+            *ret = i % 2 == 1;
+            return INLETS_OK;
+        }
+    }
+
+    return INLETS_E_INVALID;
+}
+
+
+static bool
+is_choice(const struct inlets_arg *row, const char *text)
+{
+    for (size_t i = 0; row->choices[i] != NULL; i++) {
+        if (strcmp(text, row->choices[i]) == 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* "error, warn, info or debug" */
+
+static const char *
+list_choices(const struct inlets_arg *row, char buf[CHOICES_TEXT])
+{
+    size_t  len = 0;
+
+    buf[0] = '\0';
+
+    for (size_t i = 0; row->choices[i] != NULL && len < CHOICES_TEXT; i++) {
+        const char  *before = i == 0 ? ""
+                              : row->choices[i + 1] == NULL ? " or " : ", ";
+
+        len += (size_t) snprintf(buf + len, CHOICES_TEXT - len, "%s%s", before,
+                                 row->choices[i]);
+    }
+
+    return buf;
 }
 
 
@@ -140,6 +160,7 @@ set_field(struct parser *p, size_t i, const char *value,
     const struct inlets_arg  *row = &p->args->table[i];
     void                     *field = p->fields + row->offset;
     struct inlets_arg_list   *list;
+    char                      choices[CHOICES_TEXT];
 
     if (row->type == INLETS_ARG_LIST) {
         list = field;
@@ -161,7 +182,25 @@ set_field(struct parser *p, size_t i, const char *value,
         break;
 
     case INLETS_ARG_FLAG:
-        *(bool *) field = value == NULL || is_true(value);
+        if (value == NULL) {
+            *(bool *) field = true;
+
+        } else if (parse_bool(value, field) != INLETS_OK) {
+            inlets_log_fatal("%s%s must be true or false, not \"%s\"", prefix,
+                             origin, value);
+            return INLETS_E_INVALID;
+        }
+
+        break;
+
+    case INLETS_ARG_CHOICE:
+        if (!is_choice(row, value)) {
+            inlets_log_fatal("%s%s must be %s, not \"%s\"", prefix, origin,
+                             list_choices(row, choices), value);
+            return INLETS_E_INVALID;
+        }
+
+        *(const char **) field = value;
         break;
 
     case INLETS_ARG_TEXT:
@@ -211,7 +250,7 @@ set_defaults(struct parser *p)
 
         p->source[i] = INLETS_ARG_DEFAULT;
 
-        if (row->type == INLETS_ARG_TEXT) {
+        if (row->type == INLETS_ARG_TEXT || row->type == INLETS_ARG_CHOICE) {
             *(const char **) field = row->preset;
 
         } else if (row->type == INLETS_ARG_NUMBER) {
@@ -232,62 +271,6 @@ set_defaults(struct parser *p)
     }
 
     return INLETS_OK;
-}
-
-
-static void
-make_getopt_tables(const struct inlets_args *args, struct option *longs,
-    char *letters)
-{
-    size_t  l = 0;
-
-    /* ':' first: a missing argument is told from an unknown option */
-    letters[l++] = ':';
-
-    for (size_t i = 0; i < args->n; i++) {
-        const struct inlets_arg  *row = &args->table[i];
-        int                       argument;
-
-        argument = row->type == INLETS_ARG_FLAG ? optional_argument
-                                                : required_argument;
-
-        longs[i] = (struct option) { row->name, argument, NULL,
-                                     LONG_ONLY + (int) i };
-
-        if (row->letter) {
-            letters[l++] = row->letter;
-
-            if (argument == required_argument) {
-                letters[l++] = ':';
-            }
-        }
-    }
-
-    longs[args->n] = (struct option) { "help", no_argument, NULL, LONG_HELP };
-    longs[args->n + 1] = (struct option) { "version", no_argument, NULL,
-                                           LONG_VERSION };
-    longs[args->n + 2] = (struct option) { NULL, 0, NULL, 0 };
-
-    letters[l++] = 'h';
-    letters[l++] = 'V';
-    letters[l] = '\0';
-}
-
-
-static int
-row_of(const struct inlets_args *args, int c)
-{
-    if (c >= LONG_ONLY && c < LONG_ONLY + (int) args->n) {
-        return c - LONG_ONLY;
-    }
-
-    for (size_t i = 0; i < args->n; i++) {
-        if (args->table[i].letter == c) {
-            return (int) i;
-        }
-    }
-
-    return -1;
 }
 
 
@@ -325,92 +308,299 @@ take_secret(struct parser *p, size_t i, char *value)
 }
 
 
-/* ':' is a missing value, else the option is unknown. */
+/* The next of argv belongs to a flag: it goes before the words. */
+
+static char *
+take(struct parser *p)
+{
+    char    *text = p->argv[p->next];
+    size_t   words = (size_t) (p->next - p->word);
+
+    memmove(&p->argv[p->word + 1], &p->argv[p->word], words * sizeof(char *));
+
+    p->argv[p->word++] = text;
+    p->next++;
+
+    return text;
+}
+
+
+static bool
+takes_value(const struct parser *p, int flag)
+{
+    return flag >= 0 && p->args->table[flag].type != INLETS_ARG_FLAG;
+}
+
+
+static int
+find_name(const struct inlets_args *args, const char *name, size_t len)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        const char  *known = args->table[i].name;
+
+        if (strncmp(known, name, len) == 0 && known[len] == '\0') {
+            return (int) i;
+        }
+    }
+
+    if (len == 4 && memcmp(name, "help", 4) == 0) {
+        return FLAG_HELP;
+    }
+
+    if (len == 7 && memcmp(name, "version", 7) == 0) {
+        return FLAG_VERSION;
+    }
+
+    return FLAG_UNKNOWN;
+}
+
+
+static int
+find_letter(const struct inlets_args *args, char letter)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        if (args->table[i].letter == letter) {
+            return (int) i;
+        }
+    }
+
+    return letter == 'h' ? FLAG_HELP
+           : letter == 'V' ? FLAG_VERSION : FLAG_UNKNOWN;
+}
+
+
+/* Of several faults the first is told; and after help there are none. */
+
+static bool
+is_first_fault(struct parser *p)
+{
+    bool  first = !p->faulty && p->result == INLETS_OPTIONS_RUN;
+
+    if (p->result == INLETS_OPTIONS_RUN) {
+        p->result = INLETS_OPTIONS_ERROR;
+    }
+
+    return first;
+}
+
 
 static void
-report_bad_flag(const struct inlets_args *args, int c, const char *word)
+refuse_name(struct parser *p, const char *name, size_t len)
 {
-    if (c == ':') {
-        inlets_log_fatal("option %s needs a value", word);
+    struct inlets_nearest  nearest;
 
-    } else if (optopt != 0 && optopt < LONG_ONLY) {
-        inlets_log_fatal("unknown option -%c, see %s --help", optopt,
-                         args->command);
+    if (!is_first_fault(p)) {
+        return;
+    }
 
-    } else {
-        inlets_log_fatal("unknown option %.*s, see %s --help",
-                         (int) strcspn(word, "="), word, args->command);
+    inlets_nearest_start(&nearest, name, len);
+
+    for (size_t i = 0; i < p->args->n; i++) {
+        inlets_nearest_try(&nearest, p->args->table[i].name);
+    }
+
+    inlets_nearest_try(&nearest, "help");
+    inlets_nearest_try(&nearest, "version");
+
+    if (nearest.best != NULL) {
+        inlets_log_fatal("unknown option --%.*s, did you mean --%s? See "
+                         "%s --help", (int) len, name, nearest.best,
+                         p->args->command);
+        return;
+    }
+
+    inlets_log_fatal("unknown option --%.*s, see %s --help", (int) len, name,
+                     p->args->command);
+}
+
+
+static void
+refuse_letter(struct parser *p, char letter)
+{
+    if (is_first_fault(p)) {
+        inlets_log_fatal("unknown option -%c, see %s --help", letter,
+                         p->args->command);
     }
 }
 
 
-static enum inlets_options_result
-parse_flag(struct parser *p, int c, const char *word)
+static void
+set_row(struct parser *p, size_t i, char *value)
 {
-    int  i, rc;
+    bool  secret = p->args->table[i].secret_size != 0;
+    int   rc;
 
-    switch (c) {
+    if (p->faulty || p->result != INLETS_OPTIONS_RUN) {
+        if (secret) {
+            inlets_secret_hide(value);
+        }
 
-    case 'h':
-    case LONG_HELP:
-        p->args->help();
-        return INLETS_OPTIONS_DONE;
-
-    case 'V':
-    case LONG_VERSION:
-        printf(INLETS_VERSION "\n");
-        return INLETS_OPTIONS_DONE;
-
-    case ':':
-    case '?':
-        report_bad_flag(p->args, c, word);
-        return INLETS_OPTIONS_ERROR;
+        return;
     }
 
-    i = row_of(p->args, c);
+    rc = secret ? take_secret(p, i, value)
+                : set_field(p, i, value, INLETS_ARG_ARGUMENT, "--",
+                            p->args->table[i].name);
 
-    if (p->args->table[i].secret_size != 0) {
-        rc = take_secret(p, (size_t) i, optarg);
-
-    } else {
-        rc = set_field(p, (size_t) i, optarg, INLETS_ARG_ARGUMENT, "--",
-                       p->args->table[i].name);
+    if (rc != INLETS_OK) {
+        p->result = INLETS_OPTIONS_ERROR;
     }
-
-    return rc == INLETS_OK ? INLETS_OPTIONS_RUN : INLETS_OPTIONS_ERROR;
 }
 
 
-static enum inlets_options_result
-parse_flags(struct parser *p, int argc, char **argv)
+/* Help or version: after an error there is neither. */
+
+static void
+tell(struct parser *p, int flag, bool all)
 {
-    struct option               longs[INLETS_ARGS_MAX + 3];
-    char                        letters[2 * INLETS_ARGS_MAX + 4];
-    enum inlets_options_result  result = INLETS_OPTIONS_RUN;
-    int                         c, i;
+    if (p->result != INLETS_OPTIONS_RUN) {
+        return;
+    }
 
-    make_getopt_tables(p->args, longs, letters);
+    p->result = INLETS_OPTIONS_DONE;
 
-    opterr = 0;
-    optind = 1;
+    if (flag == FLAG_HELP) {
+        inlets_command_help(p->args->command, p->next - p->word,
+                            p->argv + p->word);
+        return;
+    }
 
-    while ((c = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+    inlets_version_print(all);
+}
 
-        if (result == INLETS_OPTIONS_RUN) {
-            result = parse_flag(p, c, argv[optind - 1]);
+
+/* The value that is an argument of its own, or NULL after a message. */
+
+static char *
+take_value(struct parser *p, const char *dashes, size_t len, const char *name)
+{
+    if (p->next < p->argc) {
+        return take(p);
+    }
+
+    if (is_first_fault(p)) {
+        inlets_log_fatal("option %s%.*s needs a value", dashes, (int) len,
+                         name);
+    }
+
+    return NULL;
+}
+
+
+/* "name", "name=value", "name" and "value" */
+
+static void
+parse_name(struct parser *p, char *name)
+{
+    size_t   len = strcspn(name, "=");
+    int      flag = find_name(p->args, name, len);
+    char    *value = name[len] == '=' ? name + len + 1 : NULL;
+
+    if (flag == FLAG_UNKNOWN) {
+        refuse_name(p, name, len);
+        return;
+    }
+
+    if (flag < 0) {
+        if (value == NULL) {
+            tell(p, flag, false);
+
+        } else if (is_first_fault(p)) {
+            inlets_log_fatal("option --%.*s takes no value", (int) len, name);
+        }
+
+        return;
+    }
+
+    if (value == NULL && takes_value(p, flag)) {
+        value = take_value(p, "--", len, name);
+
+        if (value == NULL) {
+            return;
+        }
+    }
+
+    set_row(p, (size_t) flag, value);
+}
+
+
+/* "l", "lvalue", "l=value", "l" and "value", "lm" */
+
+static void
+parse_letters(struct parser *p, char *letter)
+{
+    for ( /* void */ ; *letter != '\0'; letter++) {
+        int    flag = find_letter(p->args, *letter);
+        char  *value = letter + 1;
+
+        if (flag == FLAG_UNKNOWN) {
+            refuse_letter(p, *letter);
             continue;
         }
 
-        /* it ends here, but not before the rest is hidden */
-
-        i = row_of(p->args, c);
-
-        if (i >= 0 && optarg != NULL && p->args->table[i].secret_size != 0) {
-            inlets_secret_hide(optarg);
+        if (flag < 0) {
+            tell(p, flag, true);
+            continue;
         }
-    }
 
-    return result;
+        if (!takes_value(p, flag)) {
+            set_row(p, (size_t) flag, *value == '=' ? value + 1 : NULL);
+
+            if (*value == '=') {
+                return;
+            }
+
+            continue;
+        }
+
+        if (*value == '\0') {
+            value = take_value(p, "-", 1, letter);
+
+        } else if (*value == '=') {
+            value++;
+        }
+
+        if (value != NULL) {
+            set_row(p, (size_t) flag, value);
+        }
+
+        return;
+    }
+}
+
+
+static void
+parse_argv(struct parser *p)
+{
+    while (p->next < p->argc) {
+        char  *text = p->argv[p->next];
+        char  *name = text + 1;
+
+        if (text[0] != '-' || text[1] == '\0') {
+            p->next++;
+            continue;
+        }
+
+        (void) take(p);
+
+        if (*name == '-') {
+            name++;
+
+            if (*name == '\0') {
+                return;
+            }
+
+        } else if (find_name(p->args, name, strcspn(name, "="))
+                   == FLAG_UNKNOWN)
+        {
+            parse_letters(p, name);
+            continue;
+        }
+
+        /* also "-port": the reference takes names behind one dash */
+
+        parse_name(p, name);
+    }
 }
 
 
@@ -418,37 +608,63 @@ enum inlets_options_result
 inlets_args_parse(const struct inlets_args *args, int argc, char **argv,
     void *fields, enum inlets_arg_source *source, int *ret_word)
 {
-    struct parser               p = { args, fields, source };
-    enum inlets_options_result  result, flags;
+    struct parser  p = {
+        .args = args, .fields = fields, .source = source,
+        .argc = argc, .argv = argv, .word = 1, .next = 1,
+        .result = INLETS_OPTIONS_RUN
+    };
 
-    if (args->n > INLETS_ARGS_MAX) {
-        return INLETS_OPTIONS_ERROR;
+    /* also on failure: secrets in argv are to be hidden, and there is help */
+
+    p.faulty = set_defaults(&p) != INLETS_OK;
+
+    parse_argv(&p);
+
+    if (p.result != INLETS_OPTIONS_RUN) {
+        return p.result;
     }
 
-    /* also on failure: secrets in argv are to be hidden */
+    *ret_word = p.word;
 
-    result = set_defaults(&p) == INLETS_OK ? INLETS_OPTIONS_RUN
-                                           : INLETS_OPTIONS_ERROR;
-
-    flags = parse_flags(&p, argc, argv);
-
-    if (flags != INLETS_OPTIONS_RUN) {
-        return flags;
-    }
-
-    *ret_word = optind;
-
-    return result;
+    return p.faulty ? INLETS_OPTIONS_ERROR : INLETS_OPTIONS_RUN;
 }
+
+
+const struct inlets_arg *
+inlets_args_other(const struct inlets_args *args,
+    const enum inlets_arg_source *source, const char *const *names)
+{
+    for (size_t i = 0; i < args->n; i++) {
+        size_t  k = 0;
+
+        if (source[i] != INLETS_ARG_ARGUMENT) {
+            continue;
+        }
+
+        while (names[k] != NULL && strcmp(names[k], args->table[i].name) != 0) {
+            k++;
+        }
+
+        if (names[k] == NULL) {
+            return &args->table[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const char *const  inlets_log_level_names[] = {
+    [INLETS_LOG_ERROR] = "error", [INLETS_LOG_WARN] = "warn",
+    [INLETS_LOG_INFO] = "info", [INLETS_LOG_DEBUG] = "debug", NULL
+};
 
 
 int
 inlets_args_log_level(const char *text, enum inlets_log_level *ret)
 {
-    static const char *const  names[] = { "error", "warn", "info", "debug" };
-
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
+    for (unsigned i = 0; inlets_log_level_names[i] != NULL; i++) {
+        if (strcmp(text, inlets_log_level_names[i]) == 0) {
             *ret = i;
             return INLETS_OK;
         }

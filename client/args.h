@@ -1,6 +1,9 @@
 /*
  * The flags of a command and their environment variables.  One table describes
- * them; the parser and the help are made from it.
+ * them; the parser, the help, the completions and the manual are made from it.
+ *
+ * A flag is given by its whole name: an abbreviation would change its meaning
+ * with the next release.
  */
 
 #ifndef INLETS_ARGS_H
@@ -20,6 +23,7 @@ enum inlets_arg_type {
     INLETS_ARG_FLAG,        /* bool */
     INLETS_ARG_TEXT,        /* const char * */
     INLETS_ARG_NUMBER,      /* uint32_t */
+    INLETS_ARG_CHOICE,      /* const char *, one of choices */
     INLETS_ARG_LIST         /* struct inlets_arg_list; with a secret_size: of
                                secrets */
 };
@@ -46,7 +50,10 @@ struct inlets_arg {
     const char            *name;
     const char            *env;
     const char            *old_env; /* read if env is not set; may be NULL */
-    const char            *value;   /* what help calls it */
+    const char            *value;   /* what help calls it; FILE and DIR are
+                                       completed as such */
+    const char *const     *choices; /* offered for it, NULL-terminated; a
+                                       CHOICE has to be one of them */
     const char            *preset;  /* text, or as help shows it */
     const char            *help;
     size_t                 offset;  /* of the field, in the caller's struct */
@@ -64,7 +71,6 @@ struct inlets_args {
     const struct inlets_arg  *table;
     size_t                    n;
     const char               *command;      /* "inlets client" */
-    void                    (*help)(void);
 };
 
 
@@ -89,8 +95,11 @@ enum inlets_options_result inlets_args_parse(const struct inlets_args *args,
 /* The environment variable that counts for a row, or NULL: none is set. */
 const char *inlets_args_env(const struct inlets_arg *row);
 
-/* The rows of the help, with those of --help and --version. */
-void inlets_args_help(const struct inlets_args *args);
+/* The first row that was an argument and isn't of these names, or NULL. */
+const struct inlets_arg *inlets_args_other(const struct inlets_args *args,
+    const enum inlets_arg_source *source, const char *const *names);
+
+extern const char *const  inlets_log_level_names[];
 
 /* 0, or INLETS_E_INVALID after a message. */
 int inlets_args_log_level(const char *text, enum inlets_log_level *ret);

@@ -8,9 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "args.h"
+#include "command.h"
 #include "inlets_error.h"
-#include "inlets_version.h"
 #include "listener.h"
 #include "pair.h"
 #include "rlimit.h"
@@ -84,7 +83,8 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
 
     [OPT_LOG_LEVEL] = {
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
-        .type = INLETS_ARG_TEXT, .value = "LEVEL",
+        .type = INLETS_ARG_CHOICE, .value = "LEVEL",
+        .choices = inlets_log_level_names,
         .offset = FIELD(log_level_text), .preset = "info",
         .help = "error, warn, info or debug (each connection)" },
 
@@ -95,31 +95,9 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
 };
 
 
-static void print_help(void);
-
-
-static const struct inlets_args  forward_args = {
-    .table = option_table, .n = OPT_MAX,
-    .command = "inlets forward", .help = print_help
+const struct inlets_args  inlets_forward_args = {
+    .table = option_table, .n = OPT_MAX, .command = "inlets forward"
 };
-
-
-static void
-print_help(void)
-{
-    printf("Usage: inlets forward [flags] -s SOURCE -t TARGET\n"
-           "\n"
-           "Accepts TCP connections at SOURCE and connects each to TARGET, "
-           "without an edge.\n"
-           "\n"
-           "  inlets forward -s 0.0.0.0:8080 -t 127.0.0.1:3000\n"
-           "  inlets forward -s :5432 -t [fd00::7]:5432 "
-           "--idle-timeout 600000\n"
-           "\n"
-           "Flags, with their environment variables (a flag wins):\n");
-
-    inlets_args_help(&forward_args);
-}
 
 
 static int
@@ -180,14 +158,15 @@ parse_options(int argc, char **argv, struct inlets_forward_options *ret)
     enum inlets_options_result  result;
     int                         word;
 
-    result = inlets_args_parse(&forward_args, argc, argv, ret, source, &word);
+    result = inlets_args_parse(&inlets_forward_args, argc, argv, ret, source,
+                               &word);
 
     if (result != INLETS_OPTIONS_RUN) {
         return result;
     }
 
     if (argc == 1 && ret->source_text == NULL && ret->target_text == NULL) {
-        print_help();
+        inlets_command_help(inlets_forward_args.command, 0, NULL);
         return INLETS_OPTIONS_DONE;
     }
 

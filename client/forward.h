@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+#include "args.h"
 #include "flow.h"
 #include "inlets_url.h"
 #include "log.h"
@@ -76,6 +77,8 @@ struct inlets_forward {
     int                            status;
 };
 
+
+extern const struct inlets_args  inlets_forward_args;
 
 /* The command, argv[0] being its name; returns the exit status. */
 int inlets_forward_main(int argc, char **argv);

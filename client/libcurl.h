@@ -35,7 +35,8 @@
     X(url)                                                                    \
     X(url_cleanup)                                                            \
     X(url_get)                                                                \
-    X(url_set)
+    X(url_set)                                                                \
+    X(version_info)
 
 
 struct inlets_curl {

@@ -7,8 +7,8 @@
 #include <openssl/crypto.h>
 
 #include "access.h"
+#include "command.h"
 #include "inlets_error.h"
-#include "inlets_version.h"
 #include "libcurl.h"
 #include "report.h"
 #include "secret.h"
@@ -168,7 +168,8 @@ static const struct inlets_arg  option_table[OPT_MAX] = {
 
     [OPT_LOG_LEVEL] = {
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
-        .type = INLETS_ARG_TEXT, .value = "LEVEL",
+        .type = INLETS_ARG_CHOICE, .value = "LEVEL",
+        .choices = inlets_log_level_names,
         .offset = FIELD(log_level_text),
         .preset = "info",
         .help = "error, warn, info or debug" },
@@ -186,44 +187,9 @@ struct option_state {
 };
 
 
-static void print_client_help(void);
-
-
-static const struct inlets_args  client_args = {
-    .table = option_table, .n = OPT_MAX,
-    .command = "inlets client", .help = print_client_help
+const struct inlets_args  inlets_client_args = {
+    .table = option_table, .n = OPT_MAX, .command = "inlets client"
 };
-
-
-static void
-print_top_help(void)
-{
-    printf("inlets " INLETS_VERSION
-           ": shows a private web or TCP service through an nginx edge\n"
-           "\n"
-           "Usage:\n"
-           "  inlets client [flags] http|tcp UPSTREAM\n"
-           "  inlets server [flags]\n"
-           "  inlets server reload [-c FILE]\n"
-           "  inlets forward [flags] -s SOURCE -t TARGET\n"
-           "  inlets client --help, inlets server --help, "
-           "inlets forward --help\n"
-           "  inlets --version | -V\n"
-           "  inlets --help | -h\n");
-}
-
-
-static void
-print_client_help(void)
-{
-    printf("Usage: inlets client [flags] http|tcp UPSTREAM\n"
-           "\n"
-           "UPSTREAM is the local service: a port, host:port or a URL.\n"
-           "\n"
-           "Flags, with their environment variables (a flag wins):\n");
-
-    inlets_args_help(&client_args);
-}
 
 
 static int
@@ -400,7 +366,7 @@ check_client(struct option_state *state, int words, char **word)
     struct inlets_options  *o = state->options;
 
     if (words < 2) {
-        print_client_help();
+        inlets_command_help(inlets_client_args.command, 0, NULL);
         return INLETS_OPTIONS_DONE;
     }
 
@@ -436,35 +402,6 @@ check_client(struct option_state *state, int words, char **word)
 }
 
 
-static enum inlets_options_result
-parse_top(int argc, char **argv)
-{
-    const char  *word = argc > 1 ? argv[1] : "--help";
-
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-        printf(INLETS_VERSION "\n");
-        return INLETS_OPTIONS_DONE;
-    }
-
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0
-        || strcmp(word, "help") == 0)
-    {
-        print_top_help();
-        return INLETS_OPTIONS_DONE;
-    }
-
-    if (word[0] == '-') {
-        inlets_log_fatal("unknown option %.*s, see inlets --help",
-                         (int) strcspn(word, "="), word);
-
-    } else {
-        inlets_log_fatal("unknown command \"%s\", see inlets --help", word);
-    }
-
-    return INLETS_OPTIONS_ERROR;
-}
-
-
 enum inlets_options_result
 inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
 {
@@ -474,18 +411,14 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
 
     memset(ret, 0, sizeof(*ret));
 
-    if (argc < 2 || strcmp(argv[1], "client") != 0) {
-        return parse_top(argc, argv);
-    }
-
-    result = inlets_args_parse(&client_args, argc - 1, argv + 1, ret,
+    result = inlets_args_parse(&inlets_client_args, argc, argv, ret,
                                state.source, &word);
 
     if (result != INLETS_OPTIONS_RUN) {
         return result;
     }
 
-    return check_client(&state, argc - 1 - word, argv + 1 + word);
+    return check_client(&state, argc - word, argv + word);
 }
 
 

@@ -62,6 +62,11 @@ struct inlets_options {
 };
 
 
+extern const struct inlets_args  inlets_client_args;
+
+/* The command, argv[0] being its name; returns the exit status. */
+int inlets_client_main(int argc, char **argv);
+
 /*
  * Secrets in argv are copied and overwritten there.  Other strings stay in
  * argv and in the environment, which must live on.  finish() wipes the

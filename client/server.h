@@ -142,6 +142,8 @@ struct inlets_server_folder {
 };
 
 
+extern const struct inlets_args  inlets_server_args;
+
 /* Runs the command; the exit status.  argv[0] is "server". */
 int inlets_server_main(int argc, char **argv);
 

@@ -7,11 +7,19 @@
 
 #include <openssl/crypto.h>
 
+#include "command.h"
 #include "inlets_error.h"
 #include "secret.h"
 
 
 #define FIELD(name)  offsetof(struct inlets_server_options, name)
+
+/* The settings file knows other names of them, too. */
+
+static const char *const  providers[] = {
+    "dingtalk", "feishu", "wecom", "slack", "webhook", NULL
+};
+
 
 static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
 
@@ -89,6 +97,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .env = "INLETS_NOTIFICATION_PROVIDER",
         .old_env = "NOTIFICATION_PROVIDER",
         .type = INLETS_ARG_TEXT, .value = "NAME", .offset = FIELD(provider),
+        .choices = providers,
         .help = "dingtalk, feishu, wecom, slack or webhook" },
 
     [INLETS_SERVER_URL] = {
@@ -137,7 +146,8 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
 
     [INLETS_SERVER_LOG_LEVEL] = {
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
-        .type = INLETS_ARG_TEXT, .value = "LEVEL",
+        .type = INLETS_ARG_CHOICE, .value = "LEVEL",
+        .choices = inlets_log_level_names,
         .offset = FIELD(log_level_text), .preset = "info",
         .help = "error, warn, info or debug" },
 
@@ -153,43 +163,9 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
 };
 
 
-static void print_help(void);
-
-
-static const struct inlets_args  server_args = {
-    .table = server_table, .n = INLETS_SERVER_MAX,
-    .command = "inlets server", .help = print_help
+const struct inlets_args  inlets_server_args = {
+    .table = server_table, .n = INLETS_SERVER_MAX, .command = "inlets server"
 };
-
-
-static void
-print_help(void)
-{
-    printf("Usage: inlets server [flags]\n"
-           "       inlets server reload [-c FILE]\n"
-           "\n"
-           "Runs a complete edge: nginx with the modules of inlets.\n"
-           "\n"
-           "  inlets server -d example.com -t a-long-secret\n"
-           "  inlets server -c /etc/inlets/config.yaml --tcp-range "
-           "20000-20099\n"
-           "  inlets server -d example.com --token-file token -p 443 "
-           "--tls-cert c.pem --tls-key k.pem\n"
-           "  inlets server -d example.com -t x --print-config > edge.conf\n"
-           "\n"
-           "\"reload\" (or SIGHUP) has a running one read its files again.  "
-           "SIGTERM and SIGINT\nend it gracefully, a second one at once.\n"
-           "\n"
-           "A flag wins over the environment, that over the settings file.  "
-           "Without -c it is\nthe first there is of ./.go-idp/inlets.yaml, "
-           "./.inlets.yaml,\n~/.go-idp/inlets/config.yaml, "
-           "~/.config/inlets.yaml, ~/.config/inlets.yml,\n"
-           "/etc/go-idp/inlets/config.yaml, /etc/inlets/config.yaml.\n"
-           "\n"
-           "Flags, with their environment variables:\n");
-
-    inlets_args_help(&server_args);
-}
 
 
 static bool
@@ -377,6 +353,25 @@ check_options(struct inlets_server_options *o)
 }
 
 
+static enum inlets_options_result
+check_reload(const struct inlets_server_options *o)
+{
+    const struct inlets_command  *command;
+    const struct inlets_arg      *other;
+
+    command = inlets_command_below(inlets_server_args.command, "reload");
+    other = inlets_args_other(&inlets_server_args, o->source, command->only);
+
+    if (other != NULL) {
+        inlets_log_fatal("--%s is not for a reload, see %s --help",
+                         other->name, command->name);
+        return INLETS_OPTIONS_ERROR;
+    }
+
+    return INLETS_OPTIONS_RUN;
+}
+
+
 enum inlets_options_result
 inlets_server_options_parse(int argc, char **argv,
     struct inlets_server_options *ret, bool *ret_reload)
@@ -386,7 +381,7 @@ inlets_server_options_parse(int argc, char **argv,
 
     memset(ret, 0, sizeof(*ret));
 
-    result = inlets_args_parse(&server_args, argc, argv, ret, ret->source,
+    result = inlets_args_parse(&inlets_server_args, argc, argv, ret, ret->source,
                                &word);
 
     if (result != INLETS_OPTIONS_RUN) {
@@ -403,7 +398,7 @@ inlets_server_options_parse(int argc, char **argv,
     }
 
     if (*ret_reload) {
-        return INLETS_OPTIONS_RUN;
+        return check_reload(ret);
     }
 
     return check_options(ret) == INLETS_OK ? INLETS_OPTIONS_RUN

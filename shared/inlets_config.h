@@ -155,5 +155,12 @@ const char *inlets_config_expected(const struct inlets_config_key *key,
 /* A time as it is written in a file: "1m30s". */
 const char *inlets_config_format_time(int64_t ms, char *buf, size_t size);
 
+/*
+ * How many characters to change, add, take away or swap, in any case, to make
+ * b of a; a high number if one of them is longer than a key may be.
+ */
+unsigned inlets_config_distance(const char *a, size_t alen, const char *b,
+    size_t blen);
+
 
 #endif /* INLETS_CONFIG_H */

@@ -4,8 +4,6 @@
 #include <string.h>
 
 
-static unsigned inlets_config_distance(const char *a, size_t alen,
-    const char *b, size_t blen);
 static char inlets_config_lower(char c);
 
 
@@ -124,13 +122,13 @@ inlets_config_unknown(struct inlets_config *config,
 }
 
 
-/* How many characters to change, add or take away, in any case. */
-
-static unsigned
+unsigned
 inlets_config_distance(const char *a, size_t alen, const char *b, size_t blen)
 {
+    char x, y;
     size_t i, j;
-    unsigned row[INLETS_CONFIG_NAME + 1], corner, above, least;
+    unsigned least, rows[3][INLETS_CONFIG_NAME + 1];
+    unsigned *row = rows[0], *last = rows[1], *before = rows[2], *oldest;
 
     if (alen > INLETS_CONFIG_NAME || blen > INLETS_CONFIG_NAME) {
         return INLETS_CONFIG_NAME;
@@ -141,25 +139,35 @@ inlets_config_distance(const char *a, size_t alen, const char *b, size_t blen)
     }
 
     for (i = 1; i <= alen; i++) {
-        corner = row[0];
+        oldest = before;
+        before = last;
+        last = row;
+        row = oldest;
+
         row[0] = (unsigned) i;
 
         for (j = 1; j <= blen; j++) {
-            above = row[j];
+            x = inlets_config_lower(a[i - 1]);
+            y = inlets_config_lower(b[j - 1]);
 
-            least = corner + (inlets_config_lower(a[i - 1])
-                              != inlets_config_lower(b[j - 1]));
+            least = last[j - 1] + (x != y);
 
-            if (above + 1 < least) {
-                least = above + 1;
+            if (last[j] + 1 < least) {
+                least = last[j] + 1;
             }
 
             if (row[j - 1] + 1 < least) {
                 least = row[j - 1] + 1;
             }
 
+            if (i > 1 && j > 1 && before[j - 2] + 1 < least
+                && x == inlets_config_lower(b[j - 2])
+                && y == inlets_config_lower(a[i - 2]))
+            {
+                least = before[j - 2] + 1;
+            }
+
             row[j] = least;
-            corner = above;
         }
     }
 

@@ -50,7 +50,7 @@ for my $case (['TUNNEL_PORT', 'x'], ['TUNNEL_PORT', 65536],
 
 my $client = client({ INLETS_LOG_LEVEL => 'loud' }, 'http', $web->upstream);
 is($client->wait_exit(), 1, 'INLETS_LOG_LEVEL: exit code');
-like($client->output, qr/log level must be .*not "loud"/, 'and text');
+like($client->output, qr/INLETS_LOG_LEVEL must be .*not "loud"/, 'and text');
 
 $client = client({ TOKEN => '', CREDENTIALS => 'no-colon' }, 'http', 9000);
 is($client->wait_exit(), 1, 'CREDENTIALS: exit code');

@@ -137,7 +137,7 @@ wrong('word', 'unexpected argument "x"', '-s', ':1', '-t', '2', 'x');
 wrong('flag', 'unknown option --nope, see inlets forward', '--nope');
 wrong('number', '--max-connections must be a number from 1',
       '-s', ':1', '-t', '2', '--max-connections', '0');
-wrong('log level', 'log level must be', '-s', ':1', '-t', '2',
+wrong('log level', '--log-level must be error', '-s', ':1', '-t', '2',
       '--log-level', 'loud');
 
 my $held = $t->listener();

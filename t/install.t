@@ -47,7 +47,8 @@ SKIP: {
     }
 
     my ($number) = text('shared/inlets_version.h') =~ /VERSION\s+"(.+?)"/;
-    is(`$dest/usr/local/bin/inlets -V`, "$number\n", 'inlets -V');
+    is(`$dest/usr/local/bin/inlets --version`, "$number\n",
+       'inlets --version');
 
     ($good) = make('install -o all', $build, "DESTDIR=$dest/2",
                    'PREFIX=/opt/inlets MODULEDIR=/opt/modules');

@@ -122,7 +122,7 @@ my $web = $t->service('http');
 my $help = command({}, 'server', '--help');
 is($help->wait_exit(), 0, 'help');
 like($help->output(), qr/--tcp-port PORT .*later/, 'which v1 peers come later');
-like($help->output(), qr/\[\$INLETS_SERVER_PORT or \$SERVER_PORT, default 8080/,
+like($help->output(), qr/\[\$INLETS_SERVER_PORT or \$SERVER_PORT,\s+default 8080/,
      'environment and defaults');
 
 

@@ -1,0 +1,77 @@
+/*
+ * The commands.  One table describes them; dispatch, help, completions and the
+ * manual are made from it, and from the tables of flags (args.h) it refers to.
+ */
+
+#ifndef INLETS_COMMAND_H
+#define INLETS_COMMAND_H
+
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "args.h"
+
+
+struct inlets_example {
+    const char  *does;
+    const char  *line;      /* NULL ends the list */
+};
+
+
+struct inlets_exit {
+    const char  *when;      /* NULL ends the list */
+    int          status;
+};
+
+
+/* Lists end with NULL, and may be NULL. */
+
+struct inlets_command {
+    const char                   *name;     /* "inlets server reload" */
+    const char                   *summary;  /* "has a running edge ..." */
+    const char *const            *usage;    /* what stands behind the name */
+    const char *const            *text;     /* paragraphs */
+    const struct inlets_example  *examples;
+    const struct inlets_exit     *exits;
+    const struct inlets_args     *args;     /* NULL: it takes no flags */
+    const char *const            *only;     /* those of args that count */
+    const char *const            *words;    /* that its first one may be */
+
+    /* argv[0] is the last part of the name; NULL: the shorter name has it */
+    int                         (*run)(int argc, char **argv);
+};
+
+
+/* The first one is the program itself. */
+extern const struct inlets_command  inlets_commands[];
+extern const size_t                 inlets_ncommands;
+
+
+/* The command whose name is that of all n words, or NULL. */
+const struct inlets_command *inlets_command_find(int n, char **words);
+
+/* The one of name and word, or with a word of NULL of name alone; or NULL. */
+const struct inlets_command *inlets_command_below(const char *name,
+    const char *word);
+
+/* Whether a row of command->args counts for it. */
+bool inlets_command_takes(const struct inlets_command *command,
+    const struct inlets_arg *row);
+
+/*
+ * The help of a command, or of the longer one of this name and the words:
+ * "inlets server", "reload".
+ */
+void inlets_command_help(const char *name, int n, char **words);
+
+/* "unknown command", and what may have been meant. */
+void inlets_command_unknown(const char *word);
+
+/* Exit status; argv[0] is the program's or the command's name. */
+int inlets_top_main(int argc, char **argv);
+int inlets_help_main(int argc, char **argv);
+int inlets_completion_main(int argc, char **argv);
+
+
+#endif /* INLETS_COMMAND_H */
