@@ -1,5 +1,6 @@
 #include "access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -7,8 +8,6 @@
 #include "inlets_cidr.h"
 #include "inlets_error.h"
 #include "inlets_protocol.h"
-#include "log.h"
-#include "secret.h"
 
 
 /* What the edge takes. */
@@ -21,13 +20,16 @@
 /* The next item from *pos on, of those between the letters of ends. */
 
 static const char *
-next_item(const struct inlets_arg_list *list, size_t *pos, const char *ends,
-    size_t *ret_len)
+next_item(const char *list, size_t *pos, const char *ends, size_t *ret_len)
 {
     const char  *item;
 
-    *pos += strspn(list->text + *pos, ends);
-    item = list->text + *pos;
+    if (list == NULL) {
+        return NULL;
+    }
+
+    *pos += strspn(list + *pos, ends);
+    item = list + *pos;
     *ret_len = strcspn(item, ends);
     *pos += *ret_len;
 
@@ -35,54 +37,26 @@ next_item(const struct inlets_arg_list *list, size_t *pos, const char *ends,
 }
 
 
-static int
-read_file(struct inlets_options *o)
-{
-    struct inlets_arg_list  *list = &o->basic_auth;
-    size_t                   len = list->len;
-    int                      rc;
-
-    if (len + 2 > sizeof(list->text)) {
-        inlets_log_fatal("too much of --basic-auth");
-        return INLETS_E_INVALID;
-    }
-
-    list->text[len++] = '\n';
-
-    rc = inlets_secret_read_lines(o->basic_auth_file, "basic auth file",
-                                  list->text + len, sizeof(list->text) - len);
-
-    if (rc < 0) {
-        list->text[list->len] = '\0';
-        return rc;
-    }
-
-    list->len = len + strlen(list->text + len);
-
-    return INLETS_OK;
-}
-
-
 /* What is wrong is not shown: it is a secret. */
 
 static int
-check_basic(const struct inlets_options *o)
+check_basic(const struct inlets_access_conf *access, bool tcp, char *why)
 {
     size_t       pos = 0, len, n = 0;
     const char  *item;
 
-    while ((item = next_item(&o->basic_auth, &pos, "\r\n", &len)) != NULL) {
+    while ((item = next_item(access->basic, &pos, "\r\n", &len)) != NULL) {
         const char  *colon = memchr(item, ':', len);
 
         if (colon == NULL || colon == item || len > PAIR_MAX) {
-            inlets_log_fatal("basic auth %zu must be user:password, of at most "
+            snprintf(why, INLETS_WHY_MAX, "basic auth %zu must be user:password, of at most "
                              "%d bytes", n + 1, PAIR_MAX);
             return INLETS_E_INVALID;
         }
 
         for (size_t i = 0; i < len; i++) {
             if ((unsigned char) item[i] < 0x20 || item[i] == 0x7f) {
-                inlets_log_fatal("basic auth %zu has a control character",
+                snprintf(why, INLETS_WHY_MAX, "basic auth %zu has a control character",
                                  n + 1);
                 return INLETS_E_INVALID;
             }
@@ -92,19 +66,19 @@ check_basic(const struct inlets_options *o)
     }
 
     if (n > BASIC_MAX) {
-        inlets_log_fatal("at most %d users can be given for basic auth",
+        snprintf(why, INLETS_WHY_MAX, "at most %d users can be given for basic auth",
                          BASIC_MAX);
         return INLETS_E_INVALID;
     }
 
-    if (n == 0 && (o->basic_auth.len != 0 || o->basic_auth_file != NULL)) {
-        inlets_log_fatal("basic auth names no user: all visitors would be let "
+    if (n == 0 && access->basic != NULL) {
+        snprintf(why, INLETS_WHY_MAX, "basic auth names no user: all visitors would be let "
                          "in");
         return INLETS_E_INVALID;
     }
 
-    if (n > 0 && o->tcp) {
-        inlets_log_fatal("basic auth is only for http tunnels");
+    if (n > 0 && tcp) {
+        snprintf(why, INLETS_WHY_MAX, "basic auth is only for http tunnels");
         return INLETS_E_INVALID;
     }
 
@@ -113,7 +87,7 @@ check_basic(const struct inlets_options *o)
 
 
 static int
-check_ranges(const struct inlets_arg_list *list, const char *name)
+check_ranges(const char *list, const char *name, char *why)
 {
     struct inlets_cidr  cidr;
     size_t              pos = 0, len, n = 0;
@@ -122,7 +96,7 @@ check_ranges(const struct inlets_arg_list *list, const char *name)
     while ((item = next_item(list, &pos, ", \n", &len)) != NULL) {
 
         if (inlets_cidr_parse(item, len, &cidr) != INLETS_OK) {
-            inlets_log_fatal("--%s must be an address or a range such as "
+            snprintf(why, INLETS_WHY_MAX, "--%s must be an address or a range such as "
                              "10.0.0.0/8, not \"%.*s\"", name, (int) len, item);
             return INLETS_E_INVALID;
         }
@@ -130,13 +104,13 @@ check_ranges(const struct inlets_arg_list *list, const char *name)
         n++;
     }
 
-    if (n == 0 && list->len != 0) {
-        inlets_log_fatal("--%s is empty", name);
+    if (n == 0 && list != NULL) {
+        snprintf(why, INLETS_WHY_MAX, "--%s is empty", name);
         return INLETS_E_INVALID;
     }
 
     if (n > RANGES_MAX) {
-        inlets_log_fatal("--%s can be given at most %d times", name,
+        snprintf(why, INLETS_WHY_MAX, "--%s can be given at most %d times", name,
                          RANGES_MAX);
         return INLETS_E_INVALID;
     }
@@ -146,13 +120,13 @@ check_ranges(const struct inlets_arg_list *list, const char *name)
 
 
 static int
-check_length(const struct inlets_options *o)
+check_length(const struct inlets_access_conf *access, char *why)
 {
     cJSON   *object = cJSON_CreateObject();
     char    *text = NULL;
     size_t   len = 0;
 
-    if (object != NULL && inlets_access_add(object, o)) {
+    if (object != NULL && inlets_access_add(object, access)) {
         text = cJSON_PrintUnformatted(object);
     }
 
@@ -165,12 +139,12 @@ check_length(const struct inlets_options *o)
     }
 
     if (len == 0) {
-        inlets_log_fatal("no memory");
+        snprintf(why, INLETS_WHY_MAX, "no memory");
         return INLETS_E_NO_MEMORY;
     }
 
     if (len > RULES_MAX) {
-        inlets_log_fatal("the rules for visitors are too long: %zu bytes for "
+        snprintf(why, INLETS_WHY_MAX, "the rules for visitors are too long: %zu bytes for "
                          "the edge, of at most %d", len, RULES_MAX);
         return INLETS_E_INVALID;
     }
@@ -180,30 +154,23 @@ check_length(const struct inlets_options *o)
 
 
 int
-inlets_access_check(struct inlets_options *options)
+inlets_access_check(const struct inlets_access_conf *access, bool tcp,
+    char why[INLETS_WHY_MAX])
 {
     int  rc;
 
-    if (options->basic_auth_file != NULL) {
-        rc = read_file(options);
-
-        if (rc != INLETS_OK) {
-            return rc;
-        }
-    }
-
-    rc = check_basic(options);
+    rc = check_basic(access, tcp, why);
 
     if (rc == INLETS_OK) {
-        rc = check_ranges(&options->allow_ip, "allow-ip");
+        rc = check_ranges(access->allow, "allow-ip", why);
     }
 
     if (rc == INLETS_OK) {
-        rc = check_ranges(&options->deny_ip, "deny-ip");
+        rc = check_ranges(access->deny, "deny-ip", why);
     }
 
     if (rc == INLETS_OK) {
-        rc = check_length(options);
+        rc = check_length(access, why);
     }
 
     return rc;
@@ -211,10 +178,10 @@ inlets_access_check(struct inlets_options *options)
 
 
 bool
-inlets_access_given(const struct inlets_options *options)
+inlets_access_given(const struct inlets_access_conf *access)
 {
-    return options->basic_auth.len != 0 || options->allow_ip.len != 0
-           || options->deny_ip.len != 0;
+    return access->basic != NULL || access->allow != NULL
+           || access->deny != NULL;
 }
 
 
@@ -256,41 +223,42 @@ add_pair(cJSON *list, const char *item, size_t len)
 
 
 static bool
-add_basic(cJSON *access, const struct inlets_options *o)
+add_basic(cJSON *object, const struct inlets_access_conf *access)
 {
     size_t       pos = 0, len;
     const char  *item;
     cJSON       *list;
 
-    if (o->basic_auth.len == 0) {
+    if (access->basic == NULL) {
         return true;
     }
 
-    list = cJSON_AddArrayToObject(access, "basic");
+    list = cJSON_AddArrayToObject(object, "basic");
 
-    while ((item = next_item(&o->basic_auth, &pos, "\r\n", &len)) != NULL) {
+    while ((item = next_item(access->basic, &pos, "\r\n", &len)) != NULL) {
         if (!add_pair(list, item, len)) {
             return false;
         }
     }
 
     return list != NULL
-           && cJSON_AddBoolToObject(access, "passAuth", o->pass_auth) != NULL;
+           && cJSON_AddBoolToObject(object, "passAuth", access->pass_auth)
+              != NULL;
 }
 
 
 static bool
-add_ranges(cJSON *access, const char *name, const struct inlets_arg_list *from)
+add_ranges(cJSON *object, const char *name, const char *from)
 {
     size_t       pos = 0, len;
     const char  *item;
     cJSON       *list;
 
-    if (from->len == 0) {
+    if (from == NULL) {
         return true;
     }
 
-    list = cJSON_AddArrayToObject(access, name);
+    list = cJSON_AddArrayToObject(object, name);
 
     while ((item = next_item(from, &pos, ", \n", &len)) != NULL) {
         if (!cJSON_AddItemToArray(list, make_text(item, len))) {
@@ -303,17 +271,17 @@ add_ranges(cJSON *access, const char *name, const struct inlets_arg_list *from)
 
 
 bool
-inlets_access_add(cJSON *object, const struct inlets_options *options)
+inlets_access_add(cJSON *object, const struct inlets_access_conf *access)
 {
-    cJSON  *access;
+    cJSON  *item;
 
-    if (!inlets_access_given(options)) {
+    if (!inlets_access_given(access)) {
         return true;
     }
 
-    access = cJSON_AddObjectToObject(object, "access");
+    item = cJSON_AddObjectToObject(object, "access");
 
-    return access != NULL && add_basic(access, options)
-           && add_ranges(access, "allow", &options->allow_ip)
-           && add_ranges(access, "deny", &options->deny_ip);
+    return item != NULL && add_basic(item, access)
+           && add_ranges(item, "allow", access->allow)
+           && add_ranges(item, "deny", access->deny);
 }

@@ -11,19 +11,18 @@
 
 #include <cjson/cJSON.h>
 
-#include "options.h"
+#include "conf.h"
+#include "conf_value.h"
 
 
-/*
- * Reads the file of --basic-auth-file and checks all rules; 0, or
- * INLETS_E_INVALID after a message.
- */
-int inlets_access_check(struct inlets_options *options);
+/* Checks all rules; 0, or negative with the fault in why. */
+int inlets_access_check(const struct inlets_access_conf *access, bool tcp,
+    char why[INLETS_WHY_MAX]);
 
-bool inlets_access_given(const struct inlets_options *options);
+bool inlets_access_given(const struct inlets_access_conf *access);
 
 /* Adds "access" to what a login says, if there are rules; false: no memory. */
-bool inlets_access_add(cJSON *object, const struct inlets_options *options);
+bool inlets_access_add(cJSON *object, const struct inlets_access_conf *access);
 
 
 #endif /* INLETS_ACCESS_H */

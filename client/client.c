@@ -1,12 +1,16 @@
 #include "client.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <libwebsockets.h>
 
+#include "edge.h"
+#include "inlets_error.h"
 #include "inlets_mux.h"
 #include "inlets_protocol.h"
 #include "link.h"
@@ -15,11 +19,11 @@
 #include "report.h"
 #include "rlimit.h"
 #include "tls.h"
-#include "tunnel.h"
+#include "tunnels.h"
+#include "view.h"
+#include "watch.h"
 
 
-#define LOCAL_NAME_TTL  10000   /* ms, of the local service's addresses */
-#define EDGE_NAME_TTL   1000    /* for a session that failed over at once */
 #define CLOSING_TURNS   100     /* of the loop, at the end */
 
 #define LWS_CLOSING_STEPS  3
@@ -45,14 +49,147 @@ loop_prepare(uv_prepare_t *prepare)
 
 
 static void
+stop(struct inlets_client *c)
+{
+    if (c->tunnels != NULL) {
+        inlets_tunnels_stop(c->tunnels);
+    }
+}
+
+
+/* False: it was closed, with all that ran on it. */
+
+static bool
+has_terminal(void)
+{
+    int  fd = open("/dev/tty", O_RDONLY|O_NOCTTY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return false;
+    }
+
+    close(fd);
+
+    return true;
+}
+
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+
+/* Makes conf, of which it takes the reference, the one in force. */
+
+static int
+use_conf(struct inlets_client *c, struct inlets_conf *conf)
+{
+    struct inlets_edge  *edge = c->edge;
+
+    if (edge == NULL || !inlets_edge_conf_same(edge->conf, &conf->edge)) {
+        edge = inlets_edge_create(&c->loop, conf);
+
+        if (edge == NULL) {
+            return INLETS_E_INVALID;
+        }
+
+        if (edge->tls != NULL
+            && inlets_tls_follow(c->tls, edge->tls, &edge->conf->remote,
+                                 edge->conf->insecure)
+               != INLETS_OK)
+        {
+            inlets_edge_unref(edge);
+            return INLETS_E_INVALID;
+        }
+
+        inlets_edge_unref(c->edge);
+        c->edge = edge;
+    }
+
+    if (c->report != NULL
+        && (!same_text(c->conf->report_url, conf->report_url)
+            || !same_text(c->conf->edge.ca_file, conf->edge.ca_file)))
+    {
+        inlets_report_destroy(c->report);
+        c->report = NULL;
+    }
+
+    if (c->report == NULL && conf->report_url != NULL) {
+        c->report = inlets_report_create(&c->loop, conf);
+
+        if (c->report == NULL) {
+            inlets_log_fatal("no memory for reports");
+        }
+    }
+
+    inlets_conf_unref(c->conf);
+    c->conf = conf;
+
+    return INLETS_OK;
+}
+
+
+static void
+reload(struct inlets_client *c)
+{
+    struct inlets_conf  *conf;
+
+    if (c->finishing) {
+        return;
+    }
+
+    conf = inlets_options_conf(c->options, false);
+
+    if (conf == NULL || use_conf(c, conf) != INLETS_OK) {
+        inlets_conf_unref(conf);
+        inlets_log(INLETS_LOG_ERROR, "%s is not used, all stays as it was",
+                   c->options->config_file);
+        return;
+    }
+
+    inlets_log(INLETS_LOG_INFO, "%s was read again", c->options->config_file);
+
+    c->reloaded = true;
+    inlets_tunnels_apply(c->tunnels);
+}
+
+
+static void
+file_changed(void *data)
+{
+    reload(data);
+}
+
+
+static void
 signal_caught(uv_signal_t *handle, int signum)
 {
-    struct inlets_client  *client = handle->data;
+    struct inlets_client  *c = handle->data;
+    const char            *name = signum == SIGINT ? "SIGINT" : "SIGTERM";
 
-    inlets_log(INLETS_LOG_INFO, "%s: shutting down",
-               signum == SIGINT ? "SIGINT" : "SIGTERM");
+    if (signum == SIGHUP) {
+        if (!c->on_terminal || has_terminal()) {
+            reload(c);
+            return;
+        }
 
-    inlets_tunnel_stop(client->tunnel);
+        name = "the terminal is gone";
+    }
+
+    inlets_log(INLETS_LOG_INFO, "%s: shutting down", name);
+
+    stop(c);
+}
+
+
+static int
+start_signal(struct inlets_client *c, uv_signal_t *handle, int signum)
+{
+    handle->data = c;
+
+    return uv_signal_start(handle, signal_caught, signum);
 }
 
 
@@ -69,19 +206,30 @@ start_loop(struct inlets_client *c)
     (void) uv_check_init(&c->loop, &c->check);
     (void) uv_signal_init(&c->loop, &c->sigint);
     (void) uv_signal_init(&c->loop, &c->sigterm);
+    (void) uv_signal_init(&c->loop, &c->sighup);
 
     c->prepare.data = c;
     c->check.data = c;
-    c->sigint.data = c;
-    c->sigterm.data = c;
 
     if (uv_prepare_start(&c->prepare, loop_prepare) != 0
         || uv_check_start(&c->check, loop_check) != 0
-        || uv_signal_start(&c->sigint, signal_caught, SIGINT) != 0
-        || uv_signal_start(&c->sigterm, signal_caught, SIGTERM) != 0)
+        || start_signal(c, &c->sigint, SIGINT) != 0
+        || start_signal(c, &c->sigterm, SIGTERM) != 0)
     {
         return -1;
     }
+
+    /* without a file SIGHUP ends the process, as it does others */
+
+    if (c->options->config_file != NULL) {
+        c->on_terminal = has_terminal();
+
+        if (start_signal(c, &c->sighup, SIGHUP) != 0) {
+            return -1;
+        }
+    }
+
+    inlets_log_attach(&c->loop);
 
     return 0;
 }
@@ -103,18 +251,18 @@ run_out(struct inlets_client *c)
 static void
 finish_loop(struct inlets_client *c)
 {
-    bool  idle;
-
     uv_close((uv_handle_t *) &c->prepare, NULL);
     uv_close((uv_handle_t *) &c->check, NULL);
     uv_close((uv_handle_t *) &c->sigint, NULL);
     uv_close((uv_handle_t *) &c->sigterm, NULL);
+    uv_close((uv_handle_t *) &c->sighup, NULL);
 
-    inlets_tunnel_destroy(c->tunnel);
+    inlets_watch_destroy(c->watch);
+    inlets_view_destroy(c->view);
+    inlets_tunnels_destroy(c->tunnels);
     inlets_report_destroy(c->report);
-
-    idle = inlets_resolver_destroy(c->edge);
-    idle = inlets_resolver_destroy(c->local) && idle;
+    inlets_edge_unref(c->edge);
+    inlets_log_detach();
 
     run_out(c);
 
@@ -125,27 +273,97 @@ finish_loop(struct inlets_client *c)
         run_out(c);
     }
 
-    if (uv_loop_close(&c->loop) != 0 && !idle) {
+    if (uv_loop_close(&c->loop) != 0 && inlets_resolvers_stuck()) {
         _exit(c->status);
     }
+}
+
+
+static const char *
+view_edge(void *data)
+{
+    struct inlets_client       *c = data;
+    const struct inlets_url    *url = &c->edge->conf->remote;
+    static char                 text[INLETS_URL_AUTHORITY
+                                     + INLETS_URL_PATH + 8];
+    char                        authority[INLETS_URL_AUTHORITY];
+
+    inlets_url_authority(url, false, authority);
+    snprintf(text, sizeof(text), "%s://%s%s", url->tls ? "wss" : "ws",
+             authority, url->path);
+
+    return text;
+}
+
+
+static size_t
+view_count(void *data)
+{
+    struct inlets_client  *c = data;
+
+    return inlets_tunnels_count(c->tunnels);
+}
+
+
+static void
+view_tunnel(void *data, size_t i, struct inlets_view_tunnel *ret)
+{
+    struct inlets_client  *c = data;
+
+    inlets_tunnels_show(c->tunnels, i, ret);
+}
+
+
+static void
+start_view(struct inlets_client *c)
+{
+    const struct inlets_options      *o = c->options;
+    const struct inlets_view_source   source = {
+        .edge = view_edge,
+        .count = view_count,
+        .tunnel = view_tunnel,
+        .requests = &c->requests,
+        .data = c
+    };
+
+    c->requests.logged = o->log_requests;
+
+    if (o->plain || o->log_format != INLETS_LOG_TEXT
+        || !inlets_view_possible())
+    {
+        return;
+    }
+
+    c->view = inlets_view_create(&c->loop, &source);
+
+    if (c->view == NULL) {
+        inlets_log(INLETS_LOG_WARN, "no memory for the live view");
+        return;
+    }
+
+    c->requests.wanted = true;
 }
 
 
 static int
 start_client(struct inlets_client *c)
 {
-    const struct inlets_options  *o = c->options;
+    const char          *file = c->options->config_file;
+    struct inlets_conf  *conf;
 
     inlets_pool_init(&c->blocks, INLETS_MUX_BLOCK);
 
-    c->input = malloc(INLETS_INPUT_SIZE);
+    conf = inlets_options_conf(c->options, true);
 
-    if (o->remote.tls) {
-        c->tls = inlets_tls_create(o);
+    if (conf == NULL) {
+        return -1;
+    }
 
-        if (c->tls == NULL) {
-            return -1;
-        }
+    c->tls = inlets_tls_create_follower();
+
+    if (c->tls == NULL || use_conf(c, conf) != INLETS_OK) {
+        inlets_conf_unref(conf);
+        return -1;
     }
 
     c->lws = inlets_monitor_context_create(c);
@@ -154,15 +372,16 @@ start_client(struct inlets_client *c)
         return -1;
     }
 
-    c->edge = inlets_resolver_create(&c->loop, &o->remote, EDGE_NAME_TTL);
-    c->local = inlets_resolver_create(&c->loop, &o->upstream, LOCAL_NAME_TTL);
+    c->input = malloc(INLETS_INPUT_SIZE);
+    c->tunnels = inlets_tunnels_create(c);
 
-    if (o->report_url != NULL) {
-        c->report = inlets_report_create(&c->loop, o);
+    if (file != NULL) {
+        c->watch = inlets_watch_create(&c->loop, file, file_changed, c);
     }
 
-    if (c->input == NULL || c->edge == NULL || c->local == NULL
-        || (o->report_url != NULL && c->report == NULL))
+    if (c->input == NULL || c->tunnels == NULL
+        || (conf->report_url != NULL && c->report == NULL)
+        || (file != NULL && c->watch == NULL))
     {
         inlets_log_fatal("no memory");
         return -1;
@@ -173,17 +392,17 @@ start_client(struct inlets_client *c)
 
 
 static void
-announce(const struct inlets_options *o)
+announce(const struct inlets_edge_conf *edge)
 {
     inlets_log(INLETS_LOG_INFO, "Version: %s", INLETS_PROTOCOL_V2);
 
-    if (o->insecure && o->remote.tls) {
+    if (edge->insecure && edge->remote.tls) {
         inlets_log(INLETS_LOG_WARN, "--insecure: THE EDGE'S CERTIFICATE IS NOT "
                    "VERIFIED, anyone on the way can read and change all "
                    "traffic");
     }
 
-    if (!o->remote.tls) {
+    if (!edge->remote.tls) {
         inlets_log(INLETS_LOG_DEBUG, "the connection to the edge is not "
                    "encrypted");
     }
@@ -196,6 +415,7 @@ inlets_client_run(const struct inlets_options *options)
     struct inlets_client  c = { .options = options, .status = EXIT_FAILURE };
 
     inlets_log_init(options->log_level, options->log_utc);
+    inlets_log_set_format(options->log_format);
 
     (void) signal(SIGPIPE, SIG_IGN);
     (void) inlets_raise_descriptors();
@@ -206,21 +426,21 @@ inlets_client_run(const struct inlets_options *options)
     }
 
     if (start_client(&c) == 0) {
-        announce(options);
+        announce(c.edge->conf);
+        start_view(&c);
 
-        c.tunnel = inlets_tunnel_create(&c);
+        inlets_tunnels_apply(c.tunnels);
 
-        if (c.tunnel != NULL) {
+        if (!c.finishing) {
             (void) uv_run(&c.loop, UV_RUN_DEFAULT);
-            inlets_report_wait(c.report);
-
-        } else {
-            inlets_log_fatal("no memory");
         }
+
+        inlets_report_wait(c.report);
     }
 
     finish_loop(&c);
 
+    inlets_conf_unref(c.conf);
     SSL_CTX_free(c.tls);
     free(c.input);
     inlets_pool_finish(&c.blocks);

@@ -64,7 +64,7 @@ print_event(const char *name, cJSON *payload)
 
 
 static bool
-add_capabilities(cJSON *object, const struct inlets_options *options)
+add_capabilities(cJSON *object, const struct inlets_edge_conf *edge)
 {
     cJSON  *capabilities, *features, *mux;
 
@@ -87,14 +87,14 @@ add_capabilities(cJSON *object, const struct inlets_options *options)
     return mux != NULL
            && cJSON_AddNumberToObject(mux, "version", INLETS_MUX_VERSION)
               != NULL
-           && (options->links == 0     /* the edge knows best */
-               || cJSON_AddNumberToObject(mux, "links", options->links) != NULL)
+           && (edge->links == 0     /* the edge knows best */
+               || cJSON_AddNumberToObject(mux, "links", edge->links) != NULL)
            && cJSON_AddNumberToObject(mux, "window", WINDOW_MAX) != NULL;
 }
 
 
 static bool
-add_signature(cJSON *object, const struct inlets_options *options,
+add_signature(cJSON *object, const struct inlets_edge_conf *edge,
     uint64_t timestamp)
 {
     const char  *type = INLETS_AUTH_PUBLIC;
@@ -102,19 +102,19 @@ add_signature(cJSON *object, const struct inlets_options *options,
     char         message[24], signature[INLETS_SIGN_LEN + 1];
     int          n;
 
-    if (options->client_id != NULL) {
+    if (edge->client_id != NULL) {
         type = INLETS_AUTH_CREDENTIALS;
-        secret = options->client_secret;
+        secret = edge->client_secret;
 
-        if (cJSON_AddStringToObject(object, "clientId", options->client_id)
+        if (cJSON_AddStringToObject(object, "clientId", edge->client_id)
             == NULL)
         {
             return false;
         }
 
-    } else if (options->token != NULL) {
+    } else if (edge->token != NULL) {
         type = INLETS_AUTH_TOKEN;
-        secret = options->token;
+        secret = edge->token;
     }
 
     n = snprintf(message, sizeof(message), "%" PRIu64, timestamp);
@@ -129,24 +129,23 @@ add_signature(cJSON *object, const struct inlets_options *options,
 
 
 static bool
-add_wishes(cJSON *object, const struct inlets_options *options,
-    const struct inlets_login *login)
+add_tunnel(cJSON *object, const struct inlets_login *login)
 {
-    bool  ok;
+    const struct inlets_tunnel_conf  *tunnel = login->tunnel;
+    bool                              ok;
 
-    ok = cJSON_AddStringToObject(object, "version", INLETS_PROTOCOL_V2) != NULL
-         && cJSON_AddStringToObject(object, "type",
-                                    options->tcp ? INLETS_TYPE_TCP
-                                                 : INLETS_TYPE_HTTP)
-            != NULL
-         && cJSON_AddNumberToObject(object, "port", options->upstream.port)
+    ok = cJSON_AddStringToObject(object, "type",
+                                 tunnel->tcp ? INLETS_TYPE_TCP
+                                             : INLETS_TYPE_HTTP)
+         != NULL
+         && cJSON_AddNumberToObject(object, "port", tunnel->local.url.port)
             != NULL;
 
-    if (ok && !options->tcp && login->name != NULL) {
+    if (ok && !tunnel->tcp && login->name != NULL) {
         ok = cJSON_AddStringToObject(object, "subDomain", login->name) != NULL;
     }
 
-    if (ok && options->tcp && login->port != 0) {
+    if (ok && tunnel->tcp && login->port != 0) {
         ok = cJSON_AddNumberToObject(object, "tunnelPort", login->port) != NULL;
     }
 
@@ -154,20 +153,40 @@ add_wishes(cJSON *object, const struct inlets_options *options,
         ok = cJSON_AddStringToObject(object, "resume", login->resume) != NULL;
     }
 
-    return ok;
+    if (ok && login->child) {
+        ok = cJSON_AddTrueToObject(object, "opaqueChild") != NULL;
+    }
+
+    return ok && inlets_access_add(object, &tunnel->access);
+}
+
+
+static bool
+add_wishes(cJSON *object, const struct inlets_login *login)
+{
+    if (cJSON_AddStringToObject(object, "version", INLETS_PROTOCOL_V2)
+        == NULL)
+    {
+        return false;
+    }
+
+    if (login->tunnel == NULL) {
+        return cJSON_AddStringToObject(object, "type", "") != NULL;
+    }
+
+    return add_tunnel(object, login);
 }
 
 
 char *
-inlets_event_authenticate(const struct inlets_options *options,
+inlets_event_authenticate(const struct inlets_edge_conf *edge,
     const struct inlets_login *login, uint64_t timestamp)
 {
     cJSON  *object = cJSON_CreateObject();
 
-    if (object == NULL || !add_wishes(object, options, login)
-        || !add_signature(object, options, timestamp)
-        || !inlets_access_add(object, options)
-        || !add_capabilities(object, options))
+    if (object == NULL || !add_wishes(object, login)
+        || !add_signature(object, edge, timestamp)
+        || !add_capabilities(object, edge))
     {
         cJSON_Delete(object);
         return NULL;

@@ -11,12 +11,12 @@
 
 #include <cjson/cJSON.h>
 
+#include "conf.h"
 #include "monitor.h"
-#include "options.h"
 
 
 /* To be freed with cJSON_free(); NULL: no memory. */
-char *inlets_event_authenticate(const struct inlets_options *options,
+char *inlets_event_authenticate(const struct inlets_edge_conf *edge,
     const struct inlets_login *login, uint64_t timestamp);
 char *inlets_event_ping(void);
 

@@ -388,7 +388,7 @@ init_handles(struct inlets_forward *f)
 static bool
 close_all(struct inlets_forward *f)
 {
-    bool  idle;
+    bool  closed;
 
     f->stopping = true;
 
@@ -401,8 +401,8 @@ close_all(struct inlets_forward *f)
     uv_close((uv_handle_t *) &f->grace, NULL);
     uv_close((uv_handle_t *) &f->pause, NULL);
 
-    idle = inlets_resolver_destroy(f->source);
-    idle = inlets_resolver_destroy(f->target) && idle;
+    inlets_resolver_destroy(f->source);
+    inlets_resolver_destroy(f->target);
 
     for (unsigned n = 0; n < FORWARD_TURNS; n++) {
         if (uv_run(&f->loop, UV_RUN_NOWAIT) == 0) {
@@ -410,10 +410,10 @@ close_all(struct inlets_forward *f)
         }
     }
 
-    idle = uv_loop_close(&f->loop) == 0 || idle;
+    closed = uv_loop_close(&f->loop) == 0;
     inlets_flows_finish(&f->flows);
 
-    return idle;
+    return closed || !inlets_resolvers_stuck();
 }
 
 

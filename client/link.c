@@ -113,7 +113,7 @@ inlets_link_open(struct inlets_link *link, const struct inlets_link_conf *conf)
     struct inlets_conn_conf  cc = {
         .loop = &link->client->loop,
         .address = &conf->address,
-        .tls = link->client->tls,
+        .tls = conf->edge->tls,
         .handlers = &link_handlers,
         .data = link
     };
@@ -126,7 +126,7 @@ inlets_link_open(struct inlets_link *link, const struct inlets_link_conf *conf)
     }
 
     n = inlets_handshake_request(&link->handshake,
-                                 &link->client->options->remote,
+                                 &conf->edge->conf->remote,
                                  conf->client_id, conf->container_id,
                                  link->head, INLETS_HANDSHAKE_MAX);
 
@@ -146,6 +146,7 @@ inlets_link_open(struct inlets_link *link, const struct inlets_link_conf *conf)
     link->request_sent = 0;
     link->head_len = 0;
     link->window = conf->window;
+    link->max_streams = conf->edge->conf->max_streams;
     link->state = INLETS_LINK_CONNECTING;
     link->deadline = now_ms(link) + INLETS_HANDSHAKE_TIMEOUT;
 
@@ -317,7 +318,7 @@ make_mux(struct inlets_link *link)
         .carrier = INLETS_MUX_WS_CLIENT,
         .client = true,
         .accept = true,
-        .max_streams = link->client->options->max_streams,
+        .max_streams = link->max_streams,
         .window_max = link->window,
         .window_total = LINK_WINDOW_TOTAL,
         .tx_max = LINK_TX_MAX,

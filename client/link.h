@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "client.h"
+#include "edge.h"
 #include "handshake.h"
 #include "inlets_mux.h"
 #include "resolve.h"
@@ -31,10 +32,11 @@ enum inlets_link_state {
 
 
 struct inlets_link_conf {
-    union inlets_address  address;
-    const char           *client_id;
-    const char           *container_id;
-    uint32_t              window;       /* largest per stream */
+    const struct inlets_edge  *edge;        /* outlives the connection */
+    union inlets_address       address;
+    const char                *client_id;
+    const char                *container_id;
+    uint32_t                   window;      /* largest per stream */
 };
 
 
@@ -60,6 +62,7 @@ struct inlets_link {
 
     struct inlets_handshake   handshake;
     uint32_t                  window;
+    uint32_t                  max_streams;
     size_t                    head_len;
     size_t                    request_len;
     size_t                    request_sent;

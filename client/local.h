@@ -18,12 +18,18 @@
 #include "resolve.h"
 
 
+#define INLETS_LOCAL_NAME  (INLETS_URL_AUTHORITY + 8)
+
+
 struct inlets_local {
     const struct inlets_tunnel_conf  *conf;         /* owner below keeps it */
     struct inlets_conf               *owner;
     struct inlets_activity           *activity;
     struct inlets_resolver           *resolver;     /* NULL: a Unix socket */
     SSL_CTX                          *tls;          /* NULL: plain */
+    char                              name[INLETS_LOCAL_NAME];
+                                                    /* "127.0.0.1:22",
+                                                       "http://[::1]:80" */
 
     uint64_t                          refused_at;   /* ms */
     uint32_t                          refused;      /* since it was logged */
@@ -40,11 +46,8 @@ struct inlets_local *inlets_local_create(uv_loop_t *loop,
     struct inlets_activity *activity);
 struct inlets_local *inlets_local_ref(struct inlets_local *local);
 
-/*
- * Ends with the last reference; NULL is accepted.  False: as that of
- * inlets_resolver_destroy().
- */
-bool inlets_local_unref(struct inlets_local *local);
+/* Ends with the last reference; NULL is accepted. */
+void inlets_local_unref(struct inlets_local *local);
 
 /* Counts it, and logs at most one line a second. */
 void inlets_local_refused(struct inlets_local *local, uint64_t now,

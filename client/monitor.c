@@ -13,8 +13,8 @@
 #include "log.h"
 
 
-/* libwebsockets' own table: of sessions that drain, come or close */
-#define MONITOR_FDS         64
+/* libwebsockets' own table; a tunnel may have some that drain, come or close */
+#define MONITOR_FDS         (2 * INLETS_TUNNELS_MAX + 64)
 
 /* s: libwebsockets says nothing when its own is over, so ours comes first */
 #define MONITOR_LWS_TIMEOUT  (INLETS_HANDSHAKE_TIMEOUT / 1000 + 5)
@@ -26,6 +26,8 @@
 
 struct inlets_monitor {
     struct inlets_client                  *client;
+    const struct inlets_edge              *edge;
+    const char                            *tag;
     const struct inlets_monitor_handlers  *handlers;    /* NULL: destroyed */
     void                                  *data;
 
@@ -213,10 +215,21 @@ timer_expired(uv_timer_t *timer)
 static void
 on_id(struct inlets_monitor *m, const cJSON *payload)
 {
-    (void) m;
-
     if (cJSON_IsString(payload)) {
-        inlets_log(INLETS_LOG_DEBUG, "[id] %.64s", payload->valuestring);
+        inlets_log(INLETS_LOG_DEBUG, "%s[id] %.64s", m->tag,
+                   payload->valuestring);
+    }
+}
+
+
+static void
+pass_list(struct inlets_monitor *m, const cJSON *config)
+{
+    const cJSON  *tunnels = cJSON_GetObjectItemCaseSensitive(config,
+                                                             "tunnels");
+
+    if (cJSON_IsArray(tunnels) && !m->over && m->handlers != NULL) {
+        m->handlers->listed(m->data, tunnels);
     }
 }
 
@@ -242,6 +255,8 @@ on_authenticate(struct inlets_monitor *m, const cJSON *payload)
     arm_timer(m);
 
     m->handlers->welcome(m->data, &welcome);
+
+    pass_list(m, cJSON_GetObjectItemCaseSensitive(payload, "config"));
 }
 
 
@@ -264,10 +279,9 @@ on_pong(struct inlets_monitor *m, const cJSON *payload)
 static void
 on_warn(struct inlets_monitor *m, const cJSON *payload)
 {
-    (void) m;
-
     if (cJSON_IsString(payload)) {
-        inlets_log(INLETS_LOG_WARN, "edge: %.512s", payload->valuestring);
+        inlets_log(INLETS_LOG_WARN, "%sedge: %.512s", m->tag,
+                   payload->valuestring);
     }
 }
 
@@ -279,7 +293,7 @@ on_error(struct inlets_monitor *m, const cJSON *payload)
     const cJSON  *fatal = cJSON_GetObjectItemCaseSensitive(payload, "fatal");
 
     if (!cJSON_IsTrue(fatal)) {
-        inlets_log(INLETS_LOG_ERROR, "edge: %.512s", message);
+        inlets_log(INLETS_LOG_ERROR, "%sedge: %.512s", m->tag, message);
         return;
     }
 
@@ -297,7 +311,8 @@ on_tcp_ready(struct inlets_monitor *m, const cJSON *payload)
     port = (uint32_t) inlets_event_number(payload, "port", 1, 65535, 0);
 
     if (*host == '\0' || strlen(host) > INLETS_HOST_MAX || port == 0) {
-        inlets_log(INLETS_LOG_WARN, "the edge sent a wrong tcp:ready");
+        inlets_log(INLETS_LOG_WARN, "%sthe edge sent a wrong tcp:ready",
+                   m->tag);
         return;
     }
 
@@ -319,6 +334,7 @@ on_config(struct inlets_monitor *m, const cJSON *payload)
                "within %u ms", m->ping_interval, m->ping_timeout);
 
     ping(m);
+    pass_list(m, payload);
 }
 
 
@@ -510,7 +526,7 @@ established(struct inlets_monitor *m)
     }
 
     m->established = true;
-    m->login_deadline = now_ms(m) + m->client->options->healthcheck_interval;
+    m->login_deadline = now_ms(m) + m->edge->conf->login_timeout;
 
     /* the login goes first */
 
@@ -573,7 +589,7 @@ verify_certificate(struct lws *wsi, X509_STORE_CTX *store, bool good)
         return 0;
     }
 
-    if (m->client->options->insecure) {
+    if (m->edge->conf->insecure) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 0;
     }
@@ -675,7 +691,9 @@ inlets_monitor_context_create(struct inlets_client *client)
     struct lws_context_creation_info   info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = monitor_protocols,
-        .options = LWS_SERVER_OPTION_LIBUV,
+        .options = LWS_SERVER_OPTION_LIBUV
+                   |LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .provided_client_ssl_ctx = client->tls,
         .foreign_loops = loops,
         .fd_limit_per_thread = MONITOR_FDS,
         .timeout_secs = MONITOR_LWS_TIMEOUT,
@@ -686,11 +704,6 @@ inlets_monitor_context_create(struct inlets_client *client)
 
     lws_set_log_level(inlets_log_enabled(INLETS_LOG_DEBUG)
                       ? LLL_ERR|LLL_WARN|LLL_NOTICE : LLL_ERR, lws_log);
-
-    if (client->tls != NULL) {
-        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-        info.provided_client_ssl_ctx = client->tls;
-    }
 
     context = lws_create_context(&info);
 
@@ -712,7 +725,7 @@ make_login(struct inlets_monitor *m, const struct inlets_login *login)
         return -1;
     }
 
-    m->login = inlets_event_authenticate(m->client->options, login,
+    m->login = inlets_event_authenticate(m->edge->conf, login,
                                          (uint64_t) now.tv_sec * 1000
                                          + (uint64_t) now.tv_nsec / 1000000);
 
@@ -723,7 +736,7 @@ make_login(struct inlets_monitor *m, const struct inlets_login *login)
 static struct lws *
 start_connecting(struct inlets_monitor *m)
 {
-    const struct inlets_url         *url = &m->client->options->remote;
+    const struct inlets_url         *url = &m->edge->conf->remote;
     struct lws_client_connect_info   info;
 
     /* no pings and no time limits of its own */
@@ -759,7 +772,8 @@ start_connecting(struct inlets_monitor *m)
 
 struct inlets_monitor *
 inlets_monitor_create(struct inlets_client *client,
-    const union inlets_address *address, const struct inlets_login *login,
+    const struct inlets_edge *edge, const union inlets_address *address,
+    const struct inlets_login *login,
     const struct inlets_monitor_handlers *handlers, void *data)
 {
     struct inlets_monitor  *m;
@@ -772,6 +786,8 @@ inlets_monitor_create(struct inlets_client *client,
     }
 
     m->client = client;
+    m->edge = edge;
+    m->tag = login->tag;
     m->handlers = handlers;
     m->data = data;
     m->ping_interval = INLETS_PING_INTERVAL;

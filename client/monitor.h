@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
+
 #include "client.h"
+#include "edge.h"
 #include "resolve.h"
 
 
@@ -25,9 +28,13 @@ struct inlets_monitor;
 /* What to ask for. */
 
 struct inlets_login {
+    const struct inlets_tunnel_conf  *tunnel;   /* NULL: only for the list of
+                                                   tunnels that the edge has */
+    bool         child;         /* it is one of that list */
     const char  *name;          /* HTTP: sub-domain, NULL: any */
     uint32_t     port;          /* TCP: 0: any */
     const char  *resume;        /* the session that this one continues, NULL */
+    const char  *tag;           /* before its lines in the log: "web: " */
 };
 
 
@@ -48,7 +55,8 @@ struct inlets_welcome {
  * Called from the loop, not after destroy().  welcome() comes at most once.
  * After refused(), fatal() or lost() nothing more comes.  lost(): for whatever
  * reason, also before the login; established tells whether there had been a
- * WebSocket at all.
+ * WebSocket at all.  listed(): the edge's list of tunnels, an array; after
+ * welcome(), and again when it has changed.
  */
 struct inlets_monitor_handlers {
     void  (*welcome)(void *data, const struct inlets_welcome *welcome);
@@ -57,12 +65,17 @@ struct inlets_monitor_handlers {
     void  (*lost)(void *data, const char *why, bool established);
     void  (*tcp_ready)(void *data, const char *host, uint32_t port);
     void  (*drain)(void *data, uint64_t deadline);
+    void  (*listed)(void *data, const cJSON *tunnels);
 };
 
 
-/* NULL: no memory, or libwebsockets could not even begin. */
+/*
+ * NULL: no memory, or libwebsockets could not even begin.  The edge outlives
+ * the monitor, and so does the login's tag.
+ */
 struct inlets_monitor *inlets_monitor_create(struct inlets_client *client,
-    const union inlets_address *address, const struct inlets_login *login,
+    const struct inlets_edge *edge, const union inlets_address *address,
+    const struct inlets_login *login,
     const struct inlets_monitor_handlers *handlers, void *data);
 void inlets_monitor_destroy(struct inlets_monitor *monitor);
 

@@ -385,7 +385,6 @@ check_client(struct option_state *state, int words, char **word)
 
     if (check_addresses(o, word[1]) != INLETS_OK
         || check_login(state) != INLETS_OK
-        || inlets_access_check(o) != INLETS_OK
         || inlets_args_log_level(o->log_level_text, &o->log_level)
            != INLETS_OK)
     {
@@ -419,6 +418,128 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
     }
 
     return check_client(&state, argc - word, argv + word);
+}
+
+
+static int
+set_edge(struct inlets_edge_conf *edge, const struct inlets_options *o)
+{
+    edge->remote = o->remote;
+    edge->insecure = o->insecure;
+    edge->links = o->links;
+    edge->max_streams = o->max_streams;
+    edge->login_timeout = o->healthcheck_interval;
+
+    if (inlets_conf_set(&edge->token, o->token) != INLETS_OK
+        || inlets_conf_set(&edge->client_id, o->client_id) != INLETS_OK
+        || inlets_conf_set(&edge->client_secret, o->client_secret) != INLETS_OK
+        || inlets_conf_set(&edge->ca_file, o->ca_file) != INLETS_OK)
+    {
+        inlets_log_fatal("no memory");
+        return INLETS_E_NO_MEMORY;
+    }
+
+    return INLETS_OK;
+}
+
+
+static int
+set_basic_auth(struct inlets_access_conf *access,
+    const struct inlets_options *o)
+{
+    struct inlets_arg_list  all = o->basic_auth;
+    int                     rc = INLETS_OK;
+
+    if (o->basic_auth_file != NULL) {
+        all.text[all.len++] = '\n';
+
+        rc = inlets_secret_read_lines(o->basic_auth_file, "basic auth file",
+                                      all.text + all.len,
+                                      sizeof(all.text) - all.len);
+    }
+
+    if (rc == INLETS_OK && (all.len > 0 || o->basic_auth_file != NULL)) {
+        rc = inlets_conf_set(&access->basic, all.text);
+    }
+
+    OPENSSL_cleanse(&all, sizeof(all));
+
+    return rc;
+}
+
+
+static const char *
+list_text(const struct inlets_arg_list *list)
+{
+    return list->len > 0 ? list->text : NULL;
+}
+
+
+static int
+set_tunnel(struct inlets_tunnel_conf *tunnel, const struct inlets_options *o)
+{
+    char  why[INLETS_WHY_MAX];
+    int   rc;
+
+    tunnel->tcp = o->tcp;
+    tunnel->port = o->port;
+    tunnel->local.url = o->upstream;
+    tunnel->access.pass_auth = o->pass_auth;
+
+    rc = set_basic_auth(&tunnel->access, o);
+
+    if (rc != INLETS_OK) {
+        return rc;
+    }
+
+    if (inlets_conf_set(&tunnel->sub_domain, o->sub_domain) != INLETS_OK
+        || inlets_conf_set(&tunnel->access.allow, list_text(&o->allow_ip))
+           != INLETS_OK
+        || inlets_conf_set(&tunnel->access.deny, list_text(&o->deny_ip))
+           != INLETS_OK)
+    {
+        inlets_log_fatal("no memory");
+        return INLETS_E_NO_MEMORY;
+    }
+
+    rc = inlets_access_check(&tunnel->access, tunnel->tcp, why);
+
+    if (rc != INLETS_OK) {
+        inlets_log_fatal("%s", why);
+    }
+
+    return rc;
+}
+
+
+struct inlets_conf *
+inlets_options_conf(const struct inlets_options *options, bool first)
+{
+    struct inlets_conf         *conf = inlets_conf_create();
+    struct inlets_tunnel_conf  *tunnel;
+
+    (void) first;
+
+    tunnel = conf != NULL ? inlets_conf_add(conf) : NULL;
+
+    if (tunnel == NULL) {
+        inlets_log_fatal("no memory");
+        inlets_conf_unref(conf);
+        return NULL;
+    }
+
+    conf->grace = options->grace;
+
+    if (set_edge(&conf->edge, options) != INLETS_OK
+        || set_tunnel(tunnel, options) != INLETS_OK
+        || inlets_conf_set(&conf->report_url, options->report_url)
+           != INLETS_OK)
+    {
+        inlets_conf_unref(conf);
+        return NULL;
+    }
+
+    return conf;
 }
 
 

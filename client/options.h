@@ -10,13 +10,10 @@
 #include <stdint.h>
 
 #include "args.h"
+#include "conf.h"
 #include "inlets_name.h"
 #include "inlets_url.h"
 #include "log.h"
-
-
-#define INLETS_SECRET_MAX  1024     /* longest token or client secret */
-#define INLETS_LINKS_MAX   16
 
 
 struct inlets_options {
@@ -46,8 +43,12 @@ struct inlets_options {
     uint32_t               links;       /* 0: as the edge advises */
     uint32_t               max_streams; /* per link */
     uint32_t               grace;       /* ms */
+    const char            *config_file;     /* NULL: none */
     enum inlets_log_level  log_level;
+    enum inlets_log_format log_format;
     bool                   log_utc;
+    bool                   log_requests;
+    bool                   plain;       /* no live view */
 
     /* storage of what the fields above point to */
     const char            *remote_text;
@@ -75,6 +76,13 @@ int inlets_client_main(int argc, char **argv);
 enum inlets_options_result inlets_options_parse(int argc, char **argv,
     struct inlets_options *ret);
 void inlets_options_finish(struct inlets_options *options);
+
+/*
+ * What they ask for; NULL after messages, on standard error at first, later in
+ * the log.
+ */
+struct inlets_conf *inlets_options_conf(const struct inlets_options *options,
+    bool first);
 
 
 #endif /* INLETS_OPTIONS_H */

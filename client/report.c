@@ -18,7 +18,7 @@
 
 
 struct inlets_report {
-    const struct inlets_options  *options;
+    struct inlets_conf           *conf;
     uv_loop_t                    *loop;
 
     CURLM                        *multi;
@@ -220,7 +220,7 @@ set_options(struct inlets_report *r, CURL *easy)
 #define SET(option, value)                                                    \
     good = good && inlets_curl.easy_setopt(easy, option, value) == CURLE_OK
 
-    SET(CURLOPT_URL, r->options->report_url);
+    SET(CURLOPT_URL, r->conf->report_url);
     SET(CURLOPT_HTTPHEADER, r->headers);
     SET(CURLOPT_USERAGENT, "inlets/" INLETS_VERSION);
     SET(CURLOPT_POSTFIELDS, r->body);
@@ -244,8 +244,8 @@ set_options(struct inlets_report *r, CURL *easy)
     SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
 
-    if (r->options->ca_file != NULL) {
-        SET(CURLOPT_CAINFO, r->options->ca_file);
+    if (r->conf->edge.ca_file != NULL) {
+        SET(CURLOPT_CAINFO, r->conf->edge.ca_file);
     }
 
 #undef SET
@@ -461,7 +461,7 @@ inlets_report_wait(struct inlets_report *report)
 
 
 struct inlets_report *
-inlets_report_create(uv_loop_t *loop, const struct inlets_options *options)
+inlets_report_create(uv_loop_t *loop, struct inlets_conf *conf)
 {
     struct inlets_report  *r;
 
@@ -476,7 +476,7 @@ inlets_report_create(uv_loop_t *loop, const struct inlets_options *options)
         return NULL;
     }
 
-    r->options = options;
+    r->conf = inlets_conf_ref(conf);
     r->loop = loop;
 
     (void) uv_timer_init(loop, &r->timer);
@@ -485,7 +485,7 @@ inlets_report_create(uv_loop_t *loop, const struct inlets_options *options)
     (void) uv_timer_init(loop, &r->pause);
     r->pause.data = r;
 
-    r->host = url_part(options->report_url, CURLUPART_HOST);
+    r->host = url_part(conf->report_url, CURLUPART_HOST);
     r->headers = inlets_curl.slist_append(NULL,
                                           "Content-Type: application/json");
     r->multi = inlets_curl.multi_init();
@@ -543,6 +543,8 @@ inlets_report_destroy(struct inlets_report *report)
     cJSON_free(r->next);
 
     inlets_curl.global_cleanup();
+
+    inlets_conf_unref(r->conf);
 
     r->timers = 2;
     uv_close((uv_handle_t *) &r->timer, timer_closed);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "options.h"
+#include "conf.h"
 
 #include <uv.h>
 
@@ -23,9 +23,9 @@ struct inlets_report;
  */
 bool inlets_report_url_valid(const char *url);
 
-/* NULL: no memory. */
+/* NULL: no memory.  conf has a report_url. */
 struct inlets_report *inlets_report_create(uv_loop_t *loop,
-    const struct inlets_options *options);
+    struct inlets_conf *conf);
 
 /* NULL is accepted; its handles close with the next turns of the loop. */
 void inlets_report_destroy(struct inlets_report *report);

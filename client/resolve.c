@@ -16,10 +16,14 @@ struct inlets_resolver {
     bool                         busy;
     bool                         answering;
     bool                         dead;      /* destroyed while busy */
+    bool                         stuck;     /* and can't be cancelled */
     struct inlets_addresses      addresses;
     struct inlets_resolve_wait  *waiting;
     uv_getaddrinfo_t             request;
 };
+
+
+static unsigned  stuck;     /* look-ups whose resolver is gone */
 
 
 static bool
@@ -63,11 +67,11 @@ inlets_resolver_create(uv_loop_t *loop, const struct inlets_url *url,
 }
 
 
-bool
+void
 inlets_resolver_destroy(struct inlets_resolver *resolver)
 {
     if (resolver == NULL) {
-        return true;
+        return;
     }
 
     resolver->waiting = NULL;
@@ -75,7 +79,13 @@ inlets_resolver_destroy(struct inlets_resolver *resolver)
     if (resolver->busy) {
         /* libuv calls back in any case */
         resolver->dead = true;
-        return uv_cancel((uv_req_t *) &resolver->request) == 0;
+
+        if (uv_cancel((uv_req_t *) &resolver->request) != 0) {
+            resolver->stuck = true;
+            stuck++;
+        }
+
+        return;
     }
 
     if (resolver->answering) {
@@ -84,8 +94,13 @@ inlets_resolver_destroy(struct inlets_resolver *resolver)
     } else {
         free(resolver);
     }
+}
 
-    return true;
+
+bool
+inlets_resolvers_stuck(void)
+{
+    return stuck > 0;
 }
 
 
@@ -161,6 +176,7 @@ looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
     r->busy = false;
 
     if (r->dead) {
+        stuck -= r->stuck;
         uv_freeaddrinfo(list);
         free(r);
         return;

@@ -52,11 +52,13 @@ typedef void (*inlets_resolve_cb)(void *data,
 struct inlets_resolver *inlets_resolver_create(uv_loop_t *loop,
     const struct inlets_url *url, uint64_t ttl);
 
+void inlets_resolver_destroy(struct inlets_resolver *resolver);
+
 /*
- * False: a thread still looks the name up and can't be stopped.  The end of
+ * A thread still looks up a name for a resolver that was destroyed.  The end of
  * main() would wait for it, and the loop can't be closed: end by _exit().
  */
-bool inlets_resolver_destroy(struct inlets_resolver *resolver);
+bool inlets_resolvers_stuck(void);
 
 /*
  * The caller's, zeroed at first.  cancel() may be called at any time; the

@@ -35,6 +35,8 @@ struct session_link {
 
 struct inlets_session {
     struct inlets_client                  *client;
+    struct inlets_edge                    *edge;
+    struct inlets_local                   *local;       /* NULL: no links */
     const struct inlets_session_handlers  *handlers;    /* NULL: destroyed */
     void                                  *data;
 
@@ -81,11 +83,20 @@ now_ms(const struct inlets_session *s)
 }
 
 
+static bool
+is_tcp(const struct inlets_session *s)
+{
+    return s->local != NULL && s->local->conf->tcp;
+}
+
+
 static void
 timer_closed(uv_handle_t *handle)
 {
     struct inlets_session  *s = handle->data;
 
+    inlets_local_unref(s->local);
+    inlets_edge_unref(s->edge);
     free(s->links);
     free(s);
 }
@@ -188,6 +199,7 @@ static void
 open_link(struct inlets_session *s, struct session_link *sl)
 {
     struct inlets_link_conf  conf = {
+        .edge = s->edge,
         .address = s->addresses.list[s->address],
         .client_id = s->welcome.client_id,
         .container_id = s->welcome.container_id,
@@ -223,7 +235,7 @@ session_timer(uv_timer_t *timer)
             inlets_link_check(&sl->link, now);
         }
 
-        if (s->away && !s->client->options->tcp) {
+        if (s->away && !is_tcp(s)) {
             inlets_link_end_idle(&sl->link, now);
         }
     }
@@ -256,8 +268,8 @@ session_ready(struct inlets_session *s)
         open = open || s->links[i].link.state == INLETS_LINK_OPEN;
     }
 
-    if (s->up || !open
-        || (s->client->options->tcp && s->tcp_port == 0))
+    if (s->up || (s->local != NULL && !open)
+        || (is_tcp(s) && s->tcp_port == 0))
     {
         return;
     }
@@ -273,8 +285,8 @@ inlets_session_link_up(struct inlets_session *session, struct inlets_link *link)
     struct inlets_session  *s = session;
     struct session_link    *sl = (struct session_link *) (void *) link;
 
-    inlets_log(INLETS_LOG_DEBUG, "link %u of %u open", (unsigned)
-               (sl - s->links) + 1, s->nlinks);
+    inlets_log(INLETS_LOG_DEBUG, "%slink %u of %u open", s->login.tag,
+               (unsigned) (sl - s->links) + 1, s->nlinks);
 
     inlets_backoff_reset(&sl->backoff);
     s->failures = 0;
@@ -316,8 +328,8 @@ inlets_session_link_down(struct inlets_session *session,
         return;
     }
 
-    inlets_log(INLETS_LOG_INFO, "link %u of %u lost: %s", (unsigned)
-               (sl - s->links) + 1, s->nlinks, text);
+    inlets_log(INLETS_LOG_INFO, "%slink %u of %u lost: %s", s->login.tag,
+               (unsigned) (sl - s->links) + 1, s->nlinks, text);
 
     if (!s->leaving) {
         sl->open_at = now_ms(s) + inlets_backoff_next(&sl->backoff);
@@ -342,23 +354,28 @@ static void
 session_welcome(void *data, const struct inlets_welcome *welcome)
 {
     struct inlets_session  *s = data;
-    uint32_t                asked = s->client->options->links;
+    uint32_t                asked = s->edge->conf->links;
 
     s->welcomed = true;
     s->welcome = *welcome;
 
-    inlets_log(INLETS_LOG_INFO, "[authenticate] connected");
-    inlets_log(INLETS_LOG_INFO, "[authenticate] Client ID: %s",
+    inlets_log(INLETS_LOG_INFO, "%s[authenticate] connected", s->login.tag);
+    inlets_log(INLETS_LOG_INFO, "%s[authenticate] Client ID: %s", s->login.tag,
                welcome->client_id);
-    inlets_log(INLETS_LOG_INFO, "[authenticate] Container ID: %s",
-               welcome->container_id);
+    inlets_log(INLETS_LOG_INFO, "%s[authenticate] Container ID: %s",
+               s->login.tag, welcome->container_id);
 
-    if (!s->client->options->tcp && welcome->url[0] == '\0') {
+    if (s->local == NULL) {
+        session_ready(s);
+        return;
+    }
+
+    if (!is_tcp(s) && welcome->url[0] == '\0') {
         session_end(s, INLETS_SESSION_LOST, "the edge gave no URL");
         return;
     }
 
-    if (!welcome->access && inlets_access_given(s->client->options)) {
+    if (!welcome->access && inlets_access_given(&s->local->conf->access)) {
         session_end(s, INLETS_SESSION_FATAL, "the edge does not enforce rules "
                     "for visitors, all would be let in");
         return;
@@ -388,7 +405,7 @@ session_welcome(void *data, const struct inlets_welcome *welcome)
         };
     }
 
-    s->up_deadline = now_ms(s) + s->client->options->healthcheck_interval;
+    s->up_deadline = now_ms(s) + s->edge->conf->login_timeout;
 
     for (uint32_t i = 0; i < s->nlinks && !s->over; i++) {
         open_link(s, &s->links[i]);
@@ -429,7 +446,7 @@ session_lost(void *data, const char *why, bool established)
         return;
     }
 
-    inlets_log(INLETS_LOG_DEBUG, "address %u of the edge: %s",
+    inlets_log(INLETS_LOG_DEBUG, "%saddress %u of the edge: %s", s->login.tag,
                (unsigned) s->address + 1, why);
 
     inlets_monitor_destroy(s->monitor);
@@ -461,20 +478,30 @@ session_drain(void *data, uint64_t deadline)
 }
 
 
+static void
+session_listed(void *data, const cJSON *tunnels)
+{
+    struct inlets_session  *s = data;
+
+    s->handlers->listed(s->data, s, tunnels);
+}
+
+
 static const struct inlets_monitor_handlers  monitor_handlers = {
     .welcome = session_welcome,
     .refused = session_refused,
     .fatal = session_fatal,
     .lost = session_lost,
     .tcp_ready = session_tcp_ready,
-    .drain = session_drain
+    .drain = session_drain,
+    .listed = session_listed
 };
 
 
 static void
 connect_monitor(struct inlets_session *s)
 {
-    s->monitor = inlets_monitor_create(s->client,
+    s->monitor = inlets_monitor_create(s->client, s->edge,
                                        &s->addresses.list[s->address],
                                        &s->login, &monitor_handlers, s);
 
@@ -507,13 +534,13 @@ start_timer(uv_timer_t *timer)
 {
     struct inlets_session  *s = timer->data;
 
-    inlets_resolve(s->client->edge, &s->wait, session_resolved, s);
+    inlets_resolve(s->edge->resolver, &s->wait, session_resolved, s);
 }
 
 
 struct inlets_session *
-inlets_session_create(struct inlets_client *client,
-    const struct inlets_login *login,
+inlets_session_create(struct inlets_client *client, struct inlets_edge *edge,
+    struct inlets_local *local, const struct inlets_login *login,
     const struct inlets_session_handlers *handlers, void *data)
 {
     struct inlets_session  *s;
@@ -525,8 +552,14 @@ inlets_session_create(struct inlets_client *client,
     }
 
     s->client = client;
+    s->edge = inlets_edge_ref(edge);
+    s->local = local != NULL ? inlets_local_ref(local) : NULL;
     s->handlers = handlers;
     s->data = data;
+
+    s->login.tunnel = login->tunnel;
+    s->login.child = login->child;
+    s->login.tag = login->tag;
 
     if (login->name != NULL) {
         snprintf(s->name, sizeof(s->name), "%s", login->name);
@@ -545,6 +578,31 @@ inlets_session_create(struct inlets_client *client,
     (void) uv_timer_start(&s->timer, start_timer, 0, 0);
 
     return s;
+}
+
+
+void
+inlets_session_set_local(struct inlets_session *session,
+    struct inlets_local *local)
+{
+    inlets_local_unref(session->local);
+
+    session->local = inlets_local_ref(local);
+    session->login.tunnel = local->conf;
+}
+
+
+struct inlets_local *
+inlets_session_local(const struct inlets_session *session)
+{
+    return session->local;
+}
+
+
+const char *
+inlets_session_tag(const struct inlets_session *session)
+{
+    return session->login.tag;
 }
 
 

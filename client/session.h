@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #include "client.h"
+#include "edge.h"
+#include "local.h"
 #include "monitor.h"
 
 
@@ -33,7 +35,7 @@ enum inlets_session_end {
 /*
  * Called from the loop, not after destroy().  up(): the service is reachable,
  * the first link is open; once.  ended(): the last call.  drained(): after
- * inlets_session_leave(), no stream is open any more.
+ * inlets_session_leave(), no stream is open any more.  listed(): see monitor.h.
  */
 struct inlets_session_handlers {
     void  (*up)(void *data, struct inlets_session *session);
@@ -41,18 +43,32 @@ struct inlets_session_handlers {
                    enum inlets_session_end end, const char *why);
     void  (*drain)(void *data, struct inlets_session *session,
                    uint64_t deadline);
+    void  (*listed)(void *data, struct inlets_session *session,
+                    const cJSON *tunnels);
     void  (*drained)(void *data, struct inlets_session *session);
 };
 
 
 /*
- * create(): the login's texts need live only during the call.  destroy() may
- * be called from a handler; streams are reset.
+ * create() takes references of edge and local; local NULL: the session has no
+ * links, and only follows the edge's list.  The login's name and resume need
+ * live only during the call; its tunnel is local's.  destroy() may be called
+ * from a handler; streams are reset.
  */
 struct inlets_session *inlets_session_create(struct inlets_client *client,
+    struct inlets_edge *edge, struct inlets_local *local,
     const struct inlets_login *login,
     const struct inlets_session_handlers *handlers, void *data);
 void inlets_session_destroy(struct inlets_session *session);
+
+/* The local service of streams that are opened from now on. */
+void inlets_session_set_local(struct inlets_session *session,
+    struct inlets_local *local);
+struct inlets_local *inlets_session_local(
+    const struct inlets_session *session);
+
+/* Goes before what the log says of it: "web: ", or "". */
+const char *inlets_session_tag(const struct inlets_session *session);
 
 /*
  * Has drained() called when the last stream has ended, possibly at once.

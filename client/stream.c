@@ -19,7 +19,6 @@
 #define STREAM_CONNECT_TIMEOUT  10000   /* ms, for all addresses together */
 #define STREAM_IDLE             1000    /* ms */
 #define STREAM_PIECES           16      /* in one write */
-#define REFUSED_PAUSE           1000    /* ms */
 #define PROXY2_FIXED            16      /* its length is known after these */
 
 
@@ -181,38 +180,11 @@ inlets_stream_destroy(struct inlets_stream *stream)
 }
 
 
-/* One line a second is enough to tell that the local service is down. */
-
-static void
-log_refusal(struct inlets_client *client, const char *why)
-{
-    uint64_t  now = uv_now(&client->loop);
-    char      service[INLETS_URL_AUTHORITY];
-
-    if (client->refused_at != 0 && now - client->refused_at < REFUSED_PAUSE) {
-        client->refused++;
-        return;
-    }
-
-    inlets_url_authority(&client->options->upstream, true, service);
-
-    if (client->refused > 0) {
-        inlets_log(INLETS_LOG_WARN, "local service %s: %s (and %u times "
-                   "before)", service, why, client->refused);
-
-    } else {
-        inlets_log(INLETS_LOG_WARN, "local service %s: %s", service, why);
-    }
-
-    client->refused_at = now;
-    client->refused = 0;
-}
-
-
 static void
 stream_refuse(struct inlets_stream *s, const char *why)
 {
-    log_refusal(s->link->client, why);
+    inlets_local_refused(inlets_session_local(s->link->session),
+                         uv_now(&s->link->client->loop), why);
     stream_reset(s);
 }
 
@@ -279,7 +251,8 @@ connect_local(struct inlets_stream *s)
         return;
     }
 
-    inlets_resolve(s->link->client->local, &s->setup->wait, resolved, s);
+    inlets_resolve(inlets_session_local(s->link->session)->resolver,
+                   &s->setup->wait, resolved, s);
 }
 
 

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "inlets_error.h"
 #include "log.h"
 
 
@@ -21,18 +22,18 @@ reason(unsigned long error)
 
 
 static int
-load_authorities(SSL_CTX *ctx, const struct inlets_options *options)
+load_authorities(SSL_CTX *ctx, const char *ca_file)
 {
-    if (options->ca_file == NULL) {
+    if (ca_file == NULL) {
         return SSL_CTX_set_default_verify_paths(ctx);
     }
 
-    if (SSL_CTX_load_verify_locations(ctx, options->ca_file, NULL) == 1) {
+    if (SSL_CTX_load_verify_locations(ctx, ca_file, NULL) == 1) {
         return 1;
     }
 
     inlets_log_fatal("cannot load certificate authorities from \"%s\": %s",
-                     options->ca_file, reason(ERR_peek_error()));
+                     ca_file, reason(ERR_peek_error()));
     ERR_clear_error();
 
     return 0;
@@ -40,8 +41,8 @@ load_authorities(SSL_CTX *ctx, const struct inlets_options *options)
 
 
 /*
- * Set here once, not on each connection, because libwebsockets would take an
- * IPv6 address apart at its first colon.
+ * Set here, not on each connection, because libwebsockets would take an IPv6
+ * address apart at its first colon.
  */
 
 static int
@@ -51,6 +52,14 @@ set_expected_name(SSL_CTX *ctx, const struct inlets_url *url)
 
     X509_VERIFY_PARAM_set_hostflags(param,
                                     X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+
+    /* one of them may be there, of the edge before */
+
+    if (X509_VERIFY_PARAM_set1_ip(param, NULL, 0) != 1
+        || X509_VERIFY_PARAM_set1_host(param, NULL, 0) != 1)
+    {
+        return 0;
+    }
 
     if (X509_VERIFY_PARAM_set1_ip_asc(param, url->host) == 1) {
         return 1;
@@ -89,12 +98,32 @@ handshake_event(const SSL *const_ssl, int where, int rc)
 }
 
 
-SSL_CTX *
-inlets_tls_create(const struct inlets_options *options)
+static int
+set_peer(SSL_CTX *ctx, const struct inlets_url *url, bool insecure)
 {
-    SSL_CTX  *ctx;
+    SSL_CTX_set_app_data(ctx, (void *) url);
 
-    ctx = SSL_CTX_new(TLS_client_method());
+    if (insecure) {
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+        return INLETS_OK;
+    }
+
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+
+    if (set_expected_name(ctx, url) != 1) {
+        inlets_log_fatal("cannot set up TLS for \"%s\"", url->host);
+        ERR_clear_error();
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+static SSL_CTX *
+create(void)
+{
+    SSL_CTX  *ctx = SSL_CTX_new(TLS_client_method());
 
     if (ctx == NULL) {
         inlets_log_fatal("cannot set up TLS: %s", reason(ERR_peek_error()));
@@ -106,28 +135,55 @@ inlets_tls_create(const struct inlets_options *options)
                           |SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                           |SSL_MODE_RELEASE_BUFFERS);
 
-    SSL_CTX_set_app_data(ctx, (void *) &options->remote);
     SSL_CTX_set_info_callback(ctx, handshake_event);
 
-    if (options->insecure) {
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-        return ctx;
-    }
+    return ctx;
+}
 
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 
-    if (load_authorities(ctx, options) != 1) {
-        SSL_CTX_free(ctx);
+SSL_CTX *
+inlets_tls_create(const struct inlets_url *url, const char *ca_file,
+    bool insecure)
+{
+    SSL_CTX  *ctx = create();
+
+    if (ctx == NULL) {
         return NULL;
     }
 
-    if (set_expected_name(ctx, &options->remote) != 1) {
-        inlets_log_fatal("cannot set up TLS for \"%s\"", options->remote.host);
+    if ((!insecure && load_authorities(ctx, ca_file) != 1)
+        || set_peer(ctx, url, insecure) != INLETS_OK)
+    {
         SSL_CTX_free(ctx);
         return NULL;
     }
 
     return ctx;
+}
+
+
+SSL_CTX *
+inlets_tls_create_follower(void)
+{
+    static const struct inlets_url  nobody = { .tls = true };
+
+    SSL_CTX  *ctx = create();
+
+    if (ctx != NULL) {
+        SSL_CTX_set_app_data(ctx, (void *) &nobody);
+    }
+
+    return ctx;
+}
+
+
+int
+inlets_tls_follow(SSL_CTX *follower, const SSL_CTX *ctx,
+    const struct inlets_url *url, bool insecure)
+{
+    SSL_CTX_set1_cert_store(follower, SSL_CTX_get_cert_store(ctx));
+
+    return set_peer(follower, url, insecure);
 }
 
 

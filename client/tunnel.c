@@ -8,12 +8,15 @@
 
 #include "backoff.h"
 #include "client.h"
+#include "edge.h"
 #include "inlets_error.h"
 #include "inlets_name.h"
 #include "inlets_protocol.h"
+#include "local.h"
 #include "log.h"
 #include "report.h"
 #include "session.h"
+#include "tunnels.h"
 
 
 #define TUNNEL_BACKOFF_BASE  500        /* ms */
@@ -23,6 +26,7 @@
 #define TUNNEL_NO_LIMIT      UINT64_MAX /* of draining */
 #define TUNNEL_LOST          60000      /* away for so long: it is reported */
 #define TUNNEL_WHY           512
+#define TUNNEL_TAG           (INLETS_NAME_MAX + 3)
 
 
 /* A session that was replaced, until its streams are done. */
@@ -35,6 +39,12 @@ struct old_session {
 
 struct inlets_tunnel {
     struct inlets_client   *client;
+    struct inlets_edge     *edge;
+    struct inlets_local    *local;          /* NULL: only the edge's list */
+    struct inlets_activity  activity;
+    char                    tag[TUNNEL_TAG];
+    bool                    child;
+
     uv_timer_t              retry;
     uv_timer_t              deadline;       /* of old sessions, or of all */
 
@@ -50,7 +60,14 @@ struct inlets_tunnel {
     uint64_t                drain_deadline; /* ms, of current, 0: it stays */
     uint64_t                next_deadline;  /* the same of next */
 
+    uint64_t                state_since;    /* ms */
+    uint64_t                retry_at;       /* ms, 0: not waiting */
+    char                    url[INLETS_URL_TEXT_MAX + 1];
+
     bool                    was_up;
+    bool                    moving;         /* next has other settings */
+    bool                    leaves_place;   /* and another name or port */
+    bool                    failed;
     bool                    reporting;      /* each failure, from now on */
     bool                    stopping;
     bool                    over;
@@ -70,6 +87,8 @@ static void session_ended(void *data, struct inlets_session *session,
     enum inlets_session_end end, const char *why);
 static void session_drain(void *data, struct inlets_session *session,
     uint64_t deadline);
+static void session_listed(void *data, struct inlets_session *session,
+    const cJSON *tunnels);
 static void session_drained(void *data, struct inlets_session *session);
 
 
@@ -77,6 +96,7 @@ static const struct inlets_session_handlers  session_handlers = {
     .up = session_up,
     .ended = session_ended,
     .drain = session_drain,
+    .listed = session_listed,
     .drained = session_drained
 };
 
@@ -88,20 +108,44 @@ now_ms(const struct inlets_tunnel *t)
 }
 
 
+static const struct inlets_tunnel_conf *
+conf_of(const struct inlets_tunnel *t)
+{
+    return t->local != NULL ? t->local->conf : NULL;
+}
+
+
+static bool
+is_tcp(const struct inlets_tunnel *t)
+{
+    return t->local != NULL && t->local->conf->tcp;
+}
+
+
+/* For the view: it is in another state from now on. */
+
+static void
+changed(struct inlets_tunnel *t)
+{
+    t->state_since = now_ms(t);
+
+    inlets_view_touch(t->client->view);
+}
+
+
 /* "http demo at edge.example.com:443" */
 
 static void
 report(struct inlets_tunnel *t)
 {
-    const struct inlets_options  *o = t->client->options;
-    const char                   *what = t->name;
-    char                          edge[INLETS_URL_AUTHORITY];
-    char                          port[16] = "";
-    char                          text[INLETS_URL_AUTHORITY + 96];
+    const char  *what = t->name;
+    char         edge[INLETS_URL_AUTHORITY];
+    char         port[16] = "";
+    char         text[INLETS_URL_AUTHORITY + 96];
 
-    inlets_url_authority(&o->remote, true, edge);
+    inlets_url_authority(&t->edge->conf->remote, true, edge);
 
-    if (o->tcp) {
+    if (is_tcp(t)) {
         what = port;
 
         if (t->port != 0) {
@@ -109,7 +153,7 @@ report(struct inlets_tunnel *t)
         }
     }
 
-    snprintf(text, sizeof(text), "%s%s%s at %s", o->tcp ? "tcp" : "http",
+    snprintf(text, sizeof(text), "%s%s%s at %s", is_tcp(t) ? "tcp" : "http",
              *what != '\0' ? " " : "", what, edge);
 
     inlets_report_send(t->client->report, text, t->why, t->attempts);
@@ -166,6 +210,8 @@ tunnel_over(struct inlets_tunnel *t, int status)
     }
 
     t->over = true;
+    t->failed = status != EXIT_SUCCESS;
+    t->retry_at = 0;
 
     inlets_session_destroy(t->next);
     inlets_session_destroy(t->current);
@@ -182,34 +228,41 @@ tunnel_over(struct inlets_tunnel *t, int status)
     (void) uv_timer_stop(&t->deadline);
     (void) uv_timer_stop(&t->lost);
 
-    inlets_client_finish(t->client, status);
+    changed(t);
+    inlets_tunnels_over(t->client->tunnels, t, status);
 }
 
 
 static void
 connect_next(uv_timer_t *timer)
 {
-    struct inlets_tunnel         *t = timer->data;
-    const struct inlets_options  *o = t->client->options;
-    struct inlets_login           login = {
+    struct inlets_tunnel     *t = timer->data;
+    const struct inlets_url  *url = &t->edge->conf->remote;
+    struct inlets_login       login = {
+        .tunnel = conf_of(t),
+        .child = t->child,
         .name = t->name[0] != '\0' ? t->name : NULL,
         .port = t->port,
-        .resume = t->resume[0] != '\0' ? t->resume : NULL
+        .resume = t->resume[0] != '\0' ? t->resume : NULL,
+        .tag = t->tag
     };
-    char                          edge[INLETS_URL_AUTHORITY];
+    char                      edge[INLETS_URL_AUTHORITY];
 
     if (t->next != NULL) {
         return;
     }
 
     t->attempts++;
+    t->retry_at = 0;
 
-    inlets_url_authority(&o->remote, true, edge);
+    inlets_url_authority(url, true, edge);
 
-    inlets_log(INLETS_LOG_INFO, "Connecting to %s://%s%s ...",
-               o->remote.tls ? "wss" : "ws", edge, o->remote.path);
+    inlets_log(INLETS_LOG_INFO, "%sConnecting to %s://%s%s ...", t->tag,
+               url->tls ? "wss" : "ws", edge, url->path);
 
-    t->next = inlets_session_create(t->client, &login, &session_handlers, t);
+    t->next = inlets_session_create(t->client, t->edge, t->local, &login,
+                                    &session_handlers, t);
+    changed(t);
 
     if (t->next == NULL) {
         (void) uv_timer_start(&t->retry, connect_next,
@@ -223,8 +276,11 @@ retry(struct inlets_tunnel *t, const char *why)
 {
     uint32_t  pause = inlets_backoff_next(&t->backoff);
 
-    inlets_log(INLETS_LOG_WARN, "%s, retrying in %u.%u s", why, pause / 1000,
-               pause % 1000 / 100);
+    inlets_log(INLETS_LOG_WARN, "%s%s, retrying in %u.%u s", t->tag, why,
+               pause / 1000, pause % 1000 / 100);
+
+    t->retry_at = now_ms(t) + pause;
+    changed(t);
 
     (void) uv_timer_start(&t->retry, connect_next, pause, 0);
 }
@@ -259,15 +315,15 @@ remember_name(struct inlets_tunnel *t, const char *url)
 static void
 remember(struct inlets_tunnel *t, const struct inlets_session *session)
 {
-    const struct inlets_options  *o = t->client->options;
-    const struct inlets_welcome  *welcome = inlets_session_welcome(session);
-    bool                          public;
+    const struct inlets_edge_conf  *edge = t->edge->conf;
+    const struct inlets_welcome    *welcome = inlets_session_welcome(session);
+    bool                            public;
 
-    public = o->token == NULL && o->client_id == NULL;
+    public = edge->token == NULL && edge->client_id == NULL;
 
     snprintf(t->resume, sizeof(t->resume), "%s", welcome->container_id);
 
-    if (o->tcp) {
+    if (is_tcp(t)) {
         if (t->port == 0) {
             t->port = inlets_session_port(session);
             t->port_given = true;
@@ -281,29 +337,33 @@ remember(struct inlets_tunnel *t, const struct inlets_session *session)
 
 
 static void
-print_forwarding(struct inlets_tunnel *t, const struct inlets_session *session)
+set_url(struct inlets_tunnel *t, const struct inlets_session *session)
 {
-    const struct inlets_options  *o = t->client->options;
-    const char                   *host = inlets_session_host(session);
-    char                          service[INLETS_URL_AUTHORITY];
+    const char  *host = inlets_session_host(session);
+    const char  *open = "", *close = "";
 
-    inlets_url_authority(&o->upstream, true, service);
-
-    if (o->tcp) {
-        const char  *open = "", *close = "";
-
-        if (strchr(host, ':') != NULL && host[0] != '[') {
-            open = "[";
-            close = "]";
-        }
-
-        inlets_log_notice("Forwarding: tcp://%s%s%s:%u -> %s", open, host,
-                          close, inlets_session_port(session), service);
+    if (!is_tcp(t)) {
+        snprintf(t->url, sizeof(t->url), "%s",
+                 inlets_session_welcome(session)->url);
         return;
     }
 
-    inlets_log_notice("Forwarding: %s -> http://%s",
-                      inlets_session_welcome(session)->url, service);
+    if (strchr(host, ':') != NULL && host[0] != '[') {
+        open = "[";
+        close = "]";
+    }
+
+    snprintf(t->url, sizeof(t->url), "tcp://%s%s%s:%u", open, host, close,
+             inlets_session_port(session));
+}
+
+
+static void
+print_forwarding(struct inlets_tunnel *t, const struct inlets_session *session)
+{
+    set_url(t, session);
+
+    inlets_log_notice("Forwarding: %s -> %s", t->url, t->local->name);
 }
 
 
@@ -355,7 +415,8 @@ deadline_passed(uv_timer_t *timer)
     uint64_t               now = now_ms(t);
 
     if (t->stopping) {
-        inlets_log(INLETS_LOG_WARN, "some connections did not end in time");
+        inlets_log(INLETS_LOG_WARN, "%ssome connections did not end in time",
+                   t->tag);
         tunnel_over(t, EXIT_SUCCESS);
         return;
     }
@@ -364,8 +425,9 @@ deadline_passed(uv_timer_t *timer)
         struct inlets_session  *session = t->old[i].session;
 
         if (session != NULL && now >= t->old[i].deadline) {
-            inlets_log(INLETS_LOG_WARN, "%u connections were cut with the edge "
-                       "process that left", inlets_session_streams(session));
+            inlets_log(INLETS_LOG_WARN, "%s%u connections were cut with the "
+                       "session that was replaced", t->tag,
+                       inlets_session_streams(session));
             t->old[i].session = NULL;
             inlets_session_destroy(session);
         }
@@ -376,12 +438,14 @@ deadline_passed(uv_timer_t *timer)
 
 
 /*
- * The session's streams may finish; there is a newer one for the others.  With
- * no slot left, the session with the fewest streams ends now.
+ * The session's streams may finish until the deadline.  away: they are its
+ * last, else there is a newer session for others.  With no slot left, the
+ * session with the fewest streams ends now.
  */
 
 static void
-retire(struct inlets_tunnel *t, struct inlets_session *session)
+retire(struct inlets_tunnel *t, struct inlets_session *session, bool away,
+    uint64_t deadline)
 {
     size_t  slot = 0;
 
@@ -401,9 +465,9 @@ retire(struct inlets_tunnel *t, struct inlets_session *session)
     inlets_session_destroy(t->old[slot].session);
 
     t->old[slot].session = session;
-    t->old[slot].deadline = t->drain_deadline;
+    t->old[slot].deadline = deadline;
 
-    inlets_session_leave(session, false);
+    inlets_session_leave(session, away);
     arm_deadline(t);
 }
 
@@ -438,10 +502,15 @@ session_up(void *data, struct inlets_session *session)
     t->reporting = false;
     (void) uv_timer_stop(&t->lost);
 
-    if (before != NULL) {
-        inlets_log(INLETS_LOG_INFO, "moved to another edge process");
-        retire(t, before);
+    if (before != NULL && t->moving) {
+        retire(t, before, t->leaves_place, TUNNEL_NO_LIMIT);
+
+    } else if (before != NULL) {
+        inlets_log(INLETS_LOG_INFO, "%smoved to another edge process", t->tag);
+        retire(t, before, false, t->drain_deadline);
     }
+
+    t->moving = false;
 
     t->drain_deadline = t->next_deadline;
     t->next_deadline = 0;
@@ -450,8 +519,12 @@ session_up(void *data, struct inlets_session *session)
         connect_soon(t);
     }
 
-    remember(t, session);
-    print_forwarding(t, session);
+    changed(t);
+
+    if (t->local != NULL) {
+        remember(t, session);
+        print_forwarding(t, session);
+    }
 }
 
 
@@ -470,8 +543,15 @@ may_ask_again(struct inlets_tunnel *t, const char *why)
         return true;
     }
 
-    if (!t->was_up || (strcmp(why, INLETS_FAIL_NAME_USED) != 0
-                       && !t->client->options->tcp))
+    if (t->client->reloaded && strcmp(why, INLETS_FAIL_NAME_USED) == 0) {
+
+        /* one of ours may be about to give it up */
+
+        return true;
+    }
+
+    if (!t->was_up
+        || (strcmp(why, INLETS_FAIL_NAME_USED) != 0 && !is_tcp(t)))
     {
         return false;
     }
@@ -529,11 +609,20 @@ session_ended(void *data, struct inlets_session *session,
         return;
     }
 
+    if (t->moving && t->current != NULL && end != INLETS_SESSION_LOST
+        && strcmp(why, INLETS_FAIL_NAME_USED) != 0)
+    {
+        inlets_log(INLETS_LOG_ERROR, "%sthe edge refused the new settings, the "
+                   "tunnel stays as it was: %s", t->tag, why);
+        t->moving = false;
+        return;
+    }
+
     if (end == INLETS_SESSION_FATAL
         || (end == INLETS_SESSION_REFUSED && t->current == NULL
             && !may_ask_again(t, why)))
     {
-        inlets_log(INLETS_LOG_ERROR, "%s%s",
+        inlets_log(INLETS_LOG_ERROR, "%s%s%s", t->tag,
                    end == INLETS_SESSION_REFUSED ? "authentication failed: "
                                                  : "", why);
         snprintf(t->why, sizeof(t->why), "%s", why);
@@ -543,7 +632,8 @@ session_ended(void *data, struct inlets_session *session,
     }
 
     if (strstr(why, INLETS_CLOSE_PUBLIC) != NULL) {
-        inlets_log(INLETS_LOG_INFO, "%s", why);
+        inlets_log(INLETS_LOG_INFO, "%s%s", t->tag, why);
+        snprintf(t->why, sizeof(t->why), "%s", why);
         tunnel_over(t, EXIT_SUCCESS);
         return;
     }
@@ -554,7 +644,7 @@ session_ended(void *data, struct inlets_session *session,
         retry(t, why);
 
     } else {
-        inlets_log(INLETS_LOG_INFO, "%s", why);
+        inlets_log(INLETS_LOG_INFO, "%s%s", t->tag, why);
     }
 }
 
@@ -569,12 +659,12 @@ session_drain(void *data, struct inlets_session *session, uint64_t deadline)
     }
 
     if (deadline == 0) {
-        inlets_log(INLETS_LOG_INFO, "the edge process is leaving");
+        inlets_log(INLETS_LOG_INFO, "%sthe edge process is leaving", t->tag);
         deadline = TUNNEL_NO_LIMIT;
 
     } else {
-        inlets_log(INLETS_LOG_INFO, "the edge process is leaving within "
-                   "%u.%u s", (unsigned) (deadline / 1000),
+        inlets_log(INLETS_LOG_INFO, "%sthe edge process is leaving within "
+                   "%u.%u s", t->tag, (unsigned) (deadline / 1000),
                    (unsigned) (deadline % 1000 / 100));
         deadline += now_ms(t);
     }
@@ -611,26 +701,87 @@ session_drained(void *data, struct inlets_session *session)
 }
 
 
-struct inlets_tunnel *
-inlets_tunnel_create(struct inlets_client *client)
+static void
+session_listed(void *data, struct inlets_session *session,
+    const cJSON *tunnels)
 {
-    const struct inlets_options  *o = client->options;
-    struct inlets_tunnel         *t;
+    struct inlets_tunnel  *t = data;
+
+    if (t->local == NULL && !t->stopping
+        && (session == t->current || session == t->next))
+    {
+        inlets_tunnels_listed(t->client->tunnels, tunnels);
+    }
+}
+
+
+static void
+set_tag(struct inlets_tunnel *t)
+{
+    const struct inlets_tunnel_conf  *conf = conf_of(t);
+    bool                              named = conf != NULL
+                                              && conf->name != NULL;
+
+    snprintf(t->tag, sizeof(t->tag), "%s%s", named ? conf->name : "",
+             named ? ": " : "");
+
+    t->activity.tunnel = named ? conf->name : NULL;
+}
+
+
+/* What the conf asks for by itself, not what the edge gave before. */
+
+static void
+set_place(struct inlets_tunnel *t)
+{
+    const struct inlets_tunnel_conf  *conf = conf_of(t);
+
+    t->name[0] = '\0';
+    t->name_given = false;
+    t->port = conf->port;
+    t->port_given = false;
+    t->resume[0] = '\0';
+
+    if (conf->sub_domain != NULL) {
+        snprintf(t->name, sizeof(t->name), "%s", conf->sub_domain);
+    }
+}
+
+
+struct inlets_tunnel *
+inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
+    const struct inlets_tunnel_conf *conf, bool child)
+{
+    struct inlets_tunnel  *t;
 
     t = calloc(1, sizeof(*t));
 
     if (t == NULL) {
+        inlets_log(INLETS_LOG_ERROR, "no memory");
         return NULL;
     }
 
     t->client = client;
+    t->child = child;
+    t->activity.requests = &client->requests;
     t->backoff = (struct inlets_backoff) { .base = TUNNEL_BACKOFF_BASE,
                                            .cap = TUNNEL_BACKOFF_CAP };
-    t->port = o->port;
 
-    if (o->sub_domain != NULL) {
-        snprintf(t->name, sizeof(t->name), "%s", o->sub_domain);
+    if (conf != NULL) {
+        t->local = inlets_local_create(&client->loop, owner, conf,
+                                       &t->activity);
+
+        if (t->local == NULL) {
+            free(t);
+            return NULL;
+        }
+
+        set_place(t);
     }
+
+    set_tag(t);
+
+    t->edge = inlets_edge_ref(client->edge);
 
     (void) uv_timer_init(&client->loop, &t->retry);
     t->retry.data = t;
@@ -645,6 +796,143 @@ inlets_tunnel_create(struct inlets_client *client)
     connect_next(&t->retry);
 
     return t;
+}
+
+
+static void
+set_local(struct inlets_tunnel *t, struct inlets_local *local)
+{
+    if (t->next != NULL) {
+        inlets_session_set_local(t->next, local);
+    }
+
+    if (t->current != NULL) {
+        inlets_session_set_local(t->current, local);
+    }
+
+    for (size_t i = 0; i < TUNNEL_OLD; i++) {
+        if (t->old[i].session != NULL) {
+            inlets_session_set_local(t->old[i].session, local);
+        }
+    }
+
+    inlets_local_unref(t->local);
+    t->local = local;
+
+    set_tag(t);
+}
+
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+
+static bool
+same_place(const struct inlets_tunnel_conf *a,
+    const struct inlets_tunnel_conf *b)
+{
+    return same_text(a->sub_domain, b->sub_domain) && a->port == b->port;
+}
+
+
+static bool
+same_identity(const struct inlets_edge_conf *a,
+    const struct inlets_edge_conf *b)
+{
+    return same_text(a->client_id, b->client_id)
+           && (a->client_id != NULL || same_text(a->token, b->token));
+}
+
+
+/* Logs in with the new settings; the present session serves until then. */
+
+static void
+move(struct inlets_tunnel *t)
+{
+    inlets_session_destroy(t->next);
+
+    t->next = NULL;
+    t->next_deadline = 0;
+    t->moving = t->current != NULL;
+
+    inlets_backoff_reset(&t->backoff);
+    (void) uv_timer_stop(&t->retry);
+
+    connect_next(&t->retry);
+}
+
+
+/* The edge would refuse its name as long as the present session has it. */
+
+static void
+give_up_place(struct inlets_tunnel *t)
+{
+    struct inlets_session  *session = t->current;
+
+    if (session != NULL) {
+        t->current = NULL;
+        retire(t, session, true, now_ms(t) + t->client->conf->grace);
+    }
+}
+
+
+int
+inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
+    const struct inlets_tunnel_conf *conf, bool wanted)
+{
+    struct inlets_tunnel             *t = tunnel;
+    const struct inlets_tunnel_conf  *before = conf_of(t);
+    struct inlets_local              *local;
+    struct inlets_edge               *edge = t->client->edge;
+    bool                              place = false, access = false;
+    bool                              person;
+
+    person = !same_identity(t->edge->conf, edge->conf);
+
+    if (conf != NULL) {
+        place = !same_place(before, conf);
+        access = !inlets_access_conf_same(&before->access, &conf->access);
+
+        if (place || access || !same_text(before->name, conf->name)
+            || !inlets_local_conf_same(&before->local, &conf->local))
+        {
+            local = inlets_local_create(&t->client->loop, owner, conf,
+                                        &t->activity);
+
+            if (local == NULL) {
+                return INLETS_E_INVALID;
+            }
+
+            set_local(t, local);
+            inlets_log(INLETS_LOG_INFO, "%ssettings changed", t->tag);
+        }
+    }
+
+    if (edge == t->edge && !place && !access) {
+        return INLETS_OK;
+    }
+
+    if (edge != t->edge) {
+        inlets_edge_unref(t->edge);
+        t->edge = inlets_edge_ref(edge);
+    }
+
+    if (place || person) {
+        set_place(t);
+    }
+
+    if ((place && wanted) || (person && !place)) {
+        give_up_place(t);
+    }
+
+    t->leaves_place = place;
+
+    move(t);
+
+    return INLETS_OK;
 }
 
 
@@ -691,6 +979,9 @@ inlets_tunnel_destroy(struct inlets_tunnel *tunnel)
         inlets_session_destroy(tunnel->old[i].session);
     }
 
+    inlets_local_unref(tunnel->local);
+    inlets_edge_unref(tunnel->edge);
+
     uv_close((uv_handle_t *) &tunnel->lost, lost_closed);
 }
 
@@ -705,11 +996,13 @@ inlets_tunnel_stop(struct inlets_tunnel *tunnel)
     }
 
     if (t->stopping || is_empty(t)) {
+        t->stopping = true;
         tunnel_over(t, EXIT_SUCCESS);
         return;
     }
 
     t->stopping = true;
+    t->retry_at = 0;
 
     inlets_session_destroy(t->next);
     t->next = NULL;
@@ -717,7 +1010,7 @@ inlets_tunnel_stop(struct inlets_tunnel *tunnel)
     (void) uv_timer_stop(&t->retry);
     (void) uv_timer_stop(&t->lost);
     (void) uv_timer_start(&t->deadline, deadline_passed,
-                          t->client->options->grace, 0);
+                          t->client->conf->grace, 0);
 
     if (t->current != NULL) {
         inlets_session_leave(t->current, true);
@@ -727,5 +1020,55 @@ inlets_tunnel_stop(struct inlets_tunnel *tunnel)
         if (t->old[i].session != NULL) {
             inlets_session_leave(t->old[i].session, true);
         }
+    }
+}
+
+
+bool
+inlets_tunnel_is_over(const struct inlets_tunnel *tunnel)
+{
+    return tunnel->over;
+}
+
+
+bool
+inlets_tunnel_is_stopping(const struct inlets_tunnel *tunnel)
+{
+    return tunnel->stopping;
+}
+
+
+const struct inlets_tunnel_conf *
+inlets_tunnel_conf(const struct inlets_tunnel *tunnel)
+{
+    return conf_of(tunnel);
+}
+
+
+void
+inlets_tunnel_show(const struct inlets_tunnel *tunnel,
+    struct inlets_view_tunnel *ret)
+{
+    const struct inlets_tunnel  *t = tunnel;
+
+    *ret = (struct inlets_view_tunnel) {
+        .name = t->activity.tunnel,
+        .state = INLETS_VIEW_CONNECTING,
+        .why = t->why,
+        .retry_at = t->retry_at,
+        .since = t->state_since,
+        .url = t->url,
+        .service = t->local != NULL ? t->local->name : "the edge's list",
+        .activity = &t->activity
+    };
+
+    if (t->over) {
+        ret->state = INLETS_VIEW_FAILED;
+
+    } else if (t->current != NULL) {
+        ret->state = INLETS_VIEW_ONLINE;
+
+    } else if (t->retry_at != 0) {
+        ret->state = INLETS_VIEW_WAITING;
     }
 }

@@ -1,21 +1,54 @@
 /*
- * The tunnel: keeps a session at the edge, for ever and under the same name.
+ * A tunnel: keeps a session at the edge, for ever and under the same name.
  */
 
 #ifndef INLETS_TUNNEL_H
 #define INLETS_TUNNEL_H
 
 
+#include <stdbool.h>
+
+#include "conf.h"
+#include "view.h"
+
+
 struct inlets_client;
 struct inlets_tunnel;
 
 
-/* NULL: no memory.  It calls inlets_client_finish() when it is over. */
-struct inlets_tunnel *inlets_tunnel_create(struct inlets_client *client);
+/*
+ * conf is a tunnel of owner; NULL: no tunnel, but a session that follows the
+ * edge's list of them and passes it on by inlets_tunnels_listed().  child: it
+ * is one of that list.  NULL: no memory, after a message.  It calls
+ * inlets_tunnels_over() when it is over, which may destroy it.
+ */
+struct inlets_tunnel *inlets_tunnel_create(struct inlets_client *client,
+    struct inlets_conf *owner, const struct inlets_tunnel_conf *conf,
+    bool child);
 void inlets_tunnel_destroy(struct inlets_tunnel *tunnel);
+
+/*
+ * Goes over to a changed conf, which is of the same type, and to the edge that
+ * the client has now.  Streams that are open go on as they were.  wanted: the
+ * name or port it has now is another tunnel's in the new conf, so it is to be
+ * given up at once.  Negative after a message: all stays.
+ */
+int inlets_tunnel_update(struct inlets_tunnel *tunnel,
+    struct inlets_conf *owner, const struct inlets_tunnel_conf *conf,
+    bool wanted);
 
 /* The first call lets streams finish for --grace, the second ends at once. */
 void inlets_tunnel_stop(struct inlets_tunnel *tunnel);
+
+bool inlets_tunnel_is_over(const struct inlets_tunnel *tunnel);
+bool inlets_tunnel_is_stopping(const struct inlets_tunnel *tunnel);
+
+/* NULL: it only follows the edge's list. */
+const struct inlets_tunnel_conf *inlets_tunnel_conf(
+    const struct inlets_tunnel *tunnel);
+
+void inlets_tunnel_show(const struct inlets_tunnel *tunnel,
+    struct inlets_view_tunnel *ret);
 
 
 #endif /* INLETS_TUNNEL_H */

@@ -1,0 +1,424 @@
+#include "tunnels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "conf_listed.h"
+#include "log.h"
+#include "tunnel.h"
+
+
+#define WHY  256
+
+
+struct inlets_tunnels {
+    struct inlets_client   *client;
+    struct inlets_conf     *listed;     /* the edge's list, NULL: not known */
+    struct inlets_tunnel   *follower;   /* of that list, NULL: none */
+    struct inlets_tunnel  **list;       /* also those that are ending */
+    size_t                  n;
+    size_t                  size;
+    int                     status;     /* EXIT_FAILURE: one has failed */
+    bool                    stopping;
+    bool                    applying;   /* the end waits for it */
+};
+
+
+static bool
+same_name(const struct inlets_tunnel_conf *a,
+    const struct inlets_tunnel_conf *b)
+{
+    return a->name == NULL || b->name == NULL ? a->name == b->name
+                                              : strcmp(a->name, b->name) == 0;
+}
+
+
+/* Both ask for the same name or port. */
+
+static bool
+same_place(const struct inlets_tunnel_conf *a,
+    const struct inlets_tunnel_conf *b)
+{
+    if (a->tcp != b->tcp) {
+        return false;
+    }
+
+    if (a->tcp) {
+        return a->port != 0 && a->port == b->port;
+    }
+
+    return a->sub_domain != NULL && b->sub_domain != NULL
+           && strcmp(a->sub_domain, b->sub_domain) == 0;
+}
+
+
+static bool
+has_name(const struct inlets_conf *conf, const struct inlets_tunnel_conf *one)
+{
+    for (size_t i = 0; i < conf->ntunnels; i++) {
+        if (conf->tunnels[i].tcp == one->tcp
+            && same_name(&conf->tunnels[i], one))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/*
+ * The present tunnel that becomes this one of conf: that of its name, else one
+ * that serves the same place and was given another name.  NULL: none.
+ */
+
+static struct inlets_tunnel *
+find(const struct inlets_tunnels *ts, const struct inlets_conf *conf,
+    const struct inlets_tunnel_conf *one)
+{
+    struct inlets_tunnel  *found = NULL;
+
+    for (size_t i = 0; i < ts->n; i++) {
+        const struct inlets_tunnel_conf  *of = inlets_tunnel_conf(ts->list[i]);
+
+        if (inlets_tunnel_is_stopping(ts->list[i]) || of->tcp != one->tcp) {
+            continue;
+        }
+
+        if (same_name(of, one)) {
+            return ts->list[i];
+        }
+
+        if (same_place(of, one) && !has_name(conf, of)) {
+            found = ts->list[i];
+        }
+    }
+
+    return found;
+}
+
+
+/* Another one of conf is to have the name or port that this tunnel has. */
+
+static bool
+is_wanted(const struct inlets_conf *conf,
+    const struct inlets_tunnel_conf *one, const struct inlets_tunnel *tunnel)
+{
+    const struct inlets_tunnel_conf  *of = inlets_tunnel_conf(tunnel);
+
+    for (size_t i = 0; i < conf->ntunnels; i++) {
+        if (&conf->tunnels[i] != one && same_place(&conf->tunnels[i], of)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+forget(struct inlets_tunnels *ts, const struct inlets_tunnel *tunnel)
+{
+    for (size_t i = 0; i < ts->n; i++) {
+        if (ts->list[i] == tunnel) {
+            memmove(&ts->list[i], &ts->list[i + 1],
+                    (ts->n - i - 1) * sizeof(*ts->list));
+            ts->n--;
+            return;
+        }
+    }
+}
+
+
+static void
+add(struct inlets_tunnels *ts, struct inlets_conf *owner,
+    const struct inlets_tunnel_conf *conf)
+{
+    struct inlets_tunnel  *tunnel;
+
+    if (ts->n == ts->size) {
+        size_t                  size = ts->size == 0 ? 4 : ts->size * 2;
+        struct inlets_tunnel  **list = realloc(ts->list, size * sizeof(*list));
+
+        if (list == NULL) {
+            inlets_log(INLETS_LOG_ERROR, "no memory for another tunnel");
+            ts->status = EXIT_FAILURE;
+            return;
+        }
+
+        ts->list = list;
+        ts->size = size;
+    }
+
+    tunnel = inlets_tunnel_create(ts->client, owner, conf, ts->listed == owner);
+
+    if (tunnel == NULL) {
+        ts->status = EXIT_FAILURE;
+        return;
+    }
+
+    ts->list[ts->n++] = tunnel;
+}
+
+
+/* The process goes on while one tunnel is up or tries to be. */
+
+static void
+finish_if_over(struct inlets_tunnels *ts)
+{
+    if (ts->applying) {
+        return;
+    }
+
+    for (size_t i = 0; i < ts->n; i++) {
+        if (!inlets_tunnel_is_over(ts->list[i])) {
+            return;
+        }
+    }
+
+    if (ts->follower != NULL && !inlets_tunnel_is_over(ts->follower)) {
+        return;
+    }
+
+    inlets_client_finish(ts->client, ts->stopping ? EXIT_SUCCESS : ts->status);
+}
+
+
+static void
+end_missing(struct inlets_tunnels *ts, const struct inlets_conf *conf)
+{
+    for (size_t i = ts->n; i-- > 0; ) {
+        struct inlets_tunnel             *tunnel = ts->list[i];
+        const struct inlets_tunnel_conf  *of = inlets_tunnel_conf(tunnel);
+        bool                              stays = false;
+
+        for (size_t k = 0; k < conf->ntunnels && !stays; k++) {
+            stays = find(ts, conf, &conf->tunnels[k]) == tunnel;
+        }
+
+        if (stays && !inlets_tunnel_is_over(tunnel)) {
+            continue;
+        }
+
+        if (inlets_tunnel_is_over(tunnel)) {
+            forget(ts, tunnel);
+            inlets_tunnel_destroy(tunnel);
+
+        } else if (!inlets_tunnel_is_stopping(tunnel)) {
+            inlets_log(INLETS_LOG_INFO, "tunnel %s is not wanted any more",
+                       of->name != NULL ? of->name : "");
+            inlets_tunnel_stop(tunnel);
+        }
+    }
+}
+
+
+static void
+apply(struct inlets_tunnels *ts, struct inlets_conf *conf)
+{
+    ts->applying = true;
+    ts->status = EXIT_SUCCESS;
+
+    end_missing(ts, conf);
+
+    for (size_t i = 0; i < conf->ntunnels; i++) {
+        const struct inlets_tunnel_conf  *one = &conf->tunnels[i];
+        struct inlets_tunnel             *tunnel = find(ts, conf, one);
+
+        if (tunnel == NULL) {
+            add(ts, conf, one);
+
+        } else {
+            (void) inlets_tunnel_update(tunnel, conf, one,
+                                        is_wanted(conf, one, tunnel));
+        }
+    }
+
+    ts->applying = false;
+
+    inlets_view_touch(ts->client->view);
+    finish_if_over(ts);
+}
+
+
+static void
+end_follower(struct inlets_tunnels *ts)
+{
+    struct inlets_tunnel  *follower = ts->follower;
+
+    ts->follower = NULL;
+    inlets_tunnel_destroy(follower);
+
+    inlets_conf_unref(ts->listed);
+    ts->listed = NULL;
+}
+
+
+void
+inlets_tunnels_apply(struct inlets_tunnels *tunnels)
+{
+    struct inlets_tunnels  *ts = tunnels;
+    struct inlets_conf     *conf = ts->client->conf;
+
+    if (ts->stopping) {
+        return;
+    }
+
+    if (!conf->listed) {
+        end_follower(ts);
+        apply(ts, conf);
+        return;
+    }
+
+    if (ts->follower != NULL && !inlets_tunnel_is_over(ts->follower)) {
+        /* the tunnels follow when the edge has sent its list */
+        (void) inlets_tunnel_update(ts->follower, conf, NULL, false);
+        return;
+    }
+
+    end_follower(ts);
+
+    ts->follower = inlets_tunnel_create(ts->client, conf, NULL, false);
+
+    if (ts->follower == NULL) {
+        ts->status = EXIT_FAILURE;
+        finish_if_over(ts);
+    }
+}
+
+
+void
+inlets_tunnels_listed(struct inlets_tunnels *tunnels, const cJSON *list)
+{
+    struct inlets_tunnels  *ts = tunnels;
+    struct inlets_conf     *conf;
+    char                    why[WHY];
+
+    if (ts->stopping) {
+        return;
+    }
+
+    conf = inlets_conf_with_listed(ts->client->conf, list, why, sizeof(why));
+
+    if (conf == NULL) {
+        inlets_log(INLETS_LOG_ERROR, "the edge's list of tunnels: %s", why);
+        return;
+    }
+
+    if (conf->ntunnels == 0) {
+        inlets_log(INLETS_LOG_WARN, "the edge lists no tunnels for this "
+                   "client; waiting for some");
+    }
+
+    inlets_conf_unref(ts->listed);
+    ts->listed = conf;
+
+    apply(ts, conf);
+}
+
+
+void
+inlets_tunnels_over(struct inlets_tunnels *tunnels,
+    struct inlets_tunnel *tunnel, int status)
+{
+    struct inlets_tunnels  *ts = tunnels;
+
+    if (status != EXIT_SUCCESS) {
+        ts->status = status;
+    }
+
+    if (inlets_tunnel_is_stopping(tunnel) && tunnel != ts->follower) {
+        forget(ts, tunnel);
+        inlets_tunnel_destroy(tunnel);
+    }
+
+    inlets_view_touch(ts->client->view);
+    finish_if_over(ts);
+}
+
+
+void
+inlets_tunnels_stop(struct inlets_tunnels *tunnels)
+{
+    struct inlets_tunnels  *ts = tunnels;
+
+    ts->stopping = true;
+    ts->applying = true;
+
+    end_follower(ts);
+
+    for (size_t i = ts->n; i-- > 0; ) {
+        inlets_tunnel_stop(ts->list[i]);
+    }
+
+    ts->applying = false;
+
+    finish_if_over(ts);
+}
+
+
+struct inlets_tunnels *
+inlets_tunnels_create(struct inlets_client *client)
+{
+    struct inlets_tunnels  *ts = calloc(1, sizeof(*ts));
+
+    if (ts != NULL) {
+        ts->client = client;
+    }
+
+    return ts;
+}
+
+
+void
+inlets_tunnels_destroy(struct inlets_tunnels *tunnels)
+{
+    if (tunnels == NULL) {
+        return;
+    }
+
+    end_follower(tunnels);
+
+    while (tunnels->n > 0) {
+        inlets_tunnel_destroy(tunnels->list[--tunnels->n]);
+    }
+
+    free(tunnels->list);
+    free(tunnels);
+}
+
+
+/* The follower is shown when there is nothing else, or something is wrong. */
+
+static bool
+shows_follower(const struct inlets_tunnels *ts)
+{
+    struct inlets_view_tunnel  row;
+
+    if (ts->follower == NULL) {
+        return false;
+    }
+
+    inlets_tunnel_show(ts->follower, &row);
+
+    return ts->n == 0 || row.state != INLETS_VIEW_ONLINE;
+}
+
+
+size_t
+inlets_tunnels_count(void *tunnels)
+{
+    struct inlets_tunnels  *ts = tunnels;
+
+    return ts->n + (size_t) shows_follower(ts);
+}
+
+
+void
+inlets_tunnels_show(void *tunnels, size_t i, struct inlets_view_tunnel *ret)
+{
+    struct inlets_tunnels  *ts = tunnels;
+
+    inlets_tunnel_show(i < ts->n ? ts->list[i] : ts->follower, ret);
+}
