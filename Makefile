@@ -257,6 +257,9 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 $(BUILD)/unit/http: $(BUILD)/obj/client/http.o $(BUILD)/obj/client/http_head.o \
                     $(LLHTTP_OBJS)
 $(BUILD)/unit/http: UNIT_LIBS += $(LLHTTP_LIBS)
+$(BUILD)/unit/log: $(patsubst %,$(BUILD)/obj/client/%.o,log output term text)
+$(BUILD)/unit/log: UNIT_LIBS += -luv -lcjson
+$(BUILD)/unit/view: $(patsubst %,$(BUILD)/obj/client/%.o,view_draw pen text)
 
 .SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
 
