@@ -250,7 +250,8 @@ units: $(UNITS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(UNIT_LIBS)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $(filter %.o,$^)         \
+	    $(filter %.a,$^) $(UNIT_LIBS)
 
 # of the client, what a test names here
 

@@ -57,6 +57,7 @@ struct inlets_http {
     bool                       lost;        /* nothing is told any more */
     bool                       begun;       /* a request is not complete */
     bool                       open;        /* its answer is not complete */
+    bool                       named;       /* method and path are known */
     bool                       head_done;
     bool                       is_head;
     bool                       is_connect;
@@ -105,6 +106,11 @@ http_done(struct inlets_http *http)
     }
 
     http->open = false;
+
+    if (!http->named) {
+        return;
+    }
+
     http->request.time = http->now > http->request.started
                          ? http->now - http->request.started : 0;
 
@@ -136,6 +142,7 @@ http_begin(struct inlets_http *http)
     http->state = HTTP_METHOD;
     http->token_len = 0;
     http->trailer_len = 0;
+    http->named = false;
     http->head_done = false;
     http->is_head = false;
     http->is_connect = false;
@@ -201,6 +208,7 @@ http_target_byte(struct inlets_http *http, uint8_t c)
         start = http->is_connect ? "CONNECT a:1 " : "GET / ";
         llhttp_init(&http->requests, HTTP_REQUEST, &http_request_settings);
         http->requests.data = http;
+        http->named = true;
         http->state = HTTP_MESSAGE;
 
         return http->token_len > 0

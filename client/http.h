@@ -30,8 +30,9 @@ struct inlets_http;
 
 /*
  * done(): an answer is complete, or it ends early, with its status, or with 0
- * if there was none yet.  request is valid during the call; its tunnel is not
- * set.  Not to be destroyed in it.
+ * if there was none yet.  Requests of which not even the path came are not
+ * told of.  request is valid during the call; its tunnel is not set.  Not to
+ * be destroyed in it.
  */
 struct inlets_http_conf {
     const struct inlets_http_fields  *fields;   /* NULL: nothing is changed */
