@@ -13,7 +13,6 @@
 /* What the edge takes. */
 #define BASIC_MAX   16
 #define RANGES_MAX  64
-#define PAIR_MAX    512     /* "user:password" */
 #define RULES_MAX   (INLETS_LOGIN_MAX - 4096)   /* as a part of the login */
 
 
@@ -43,37 +42,27 @@ static int
 check_basic(const struct inlets_access_conf *access, bool tcp, char *why)
 {
     size_t       pos = 0, len, n = 0;
-    const char  *item;
+    const char  *item, *fault;
 
     while ((item = next_item(access->basic, &pos, "\r\n", &len)) != NULL) {
-        const char  *colon = memchr(item, ':', len);
+        fault = inlets_value_pair_fault(item, len);
+        n++;
 
-        if (colon == NULL || colon == item || len > PAIR_MAX) {
-            snprintf(why, INLETS_WHY_MAX, "basic auth %zu must be user:password, of at most "
-                             "%d bytes", n + 1, PAIR_MAX);
+        if (fault != NULL) {
+            snprintf(why, INLETS_WHY_MAX, "basic auth %zu %s", n, fault);
             return INLETS_E_INVALID;
         }
-
-        for (size_t i = 0; i < len; i++) {
-            if ((unsigned char) item[i] < 0x20 || item[i] == 0x7f) {
-                snprintf(why, INLETS_WHY_MAX, "basic auth %zu has a control character",
-                                 n + 1);
-                return INLETS_E_INVALID;
-            }
-        }
-
-        n++;
     }
 
     if (n > BASIC_MAX) {
-        snprintf(why, INLETS_WHY_MAX, "at most %d users can be given for basic auth",
-                         BASIC_MAX);
+        snprintf(why, INLETS_WHY_MAX, "at most %d users can be given for "
+                 "basic auth", BASIC_MAX);
         return INLETS_E_INVALID;
     }
 
     if (n == 0 && access->basic != NULL) {
-        snprintf(why, INLETS_WHY_MAX, "basic auth names no user: all visitors would be let "
-                         "in");
+        snprintf(why, INLETS_WHY_MAX, "basic auth names no user: all visitors "
+                 "would be let in");
         return INLETS_E_INVALID;
     }
 
@@ -96,8 +85,9 @@ check_ranges(const char *list, const char *name, char *why)
     while ((item = next_item(list, &pos, ", \n", &len)) != NULL) {
 
         if (inlets_cidr_parse(item, len, &cidr) != INLETS_OK) {
-            snprintf(why, INLETS_WHY_MAX, "--%s must be an address or a range such as "
-                             "10.0.0.0/8, not \"%.*s\"", name, (int) len, item);
+            snprintf(why, INLETS_WHY_MAX, "%s must be an address or a range "
+                     "such as 10.0.0.0/8, not \"%.*s\"", name, (int) len,
+                     item);
             return INLETS_E_INVALID;
         }
 
@@ -105,13 +95,13 @@ check_ranges(const char *list, const char *name, char *why)
     }
 
     if (n == 0 && list != NULL) {
-        snprintf(why, INLETS_WHY_MAX, "--%s is empty", name);
+        snprintf(why, INLETS_WHY_MAX, "%s is empty", name);
         return INLETS_E_INVALID;
     }
 
     if (n > RANGES_MAX) {
-        snprintf(why, INLETS_WHY_MAX, "--%s can be given at most %d times", name,
-                         RANGES_MAX);
+        snprintf(why, INLETS_WHY_MAX, "%s can be given at most %d times", name,
+                 RANGES_MAX);
         return INLETS_E_INVALID;
     }
 
@@ -144,8 +134,8 @@ check_length(const struct inlets_access_conf *access, char *why)
     }
 
     if (len > RULES_MAX) {
-        snprintf(why, INLETS_WHY_MAX, "the rules for visitors are too long: %zu bytes for "
-                         "the edge, of at most %d", len, RULES_MAX);
+        snprintf(why, INLETS_WHY_MAX, "the rules for visitors are too long: "
+                 "%zu bytes for the edge, of at most %d", len, RULES_MAX);
         return INLETS_E_INVALID;
     }
 
@@ -188,7 +178,7 @@ inlets_access_given(const struct inlets_access_conf *access)
 static cJSON *
 make_text(const char *text, size_t len)
 {
-    char    copy[PAIR_MAX + 1];
+    char    copy[INLETS_PAIR_MAX + 1];
     cJSON  *item;
 
     memcpy(copy, text, len);
