@@ -198,6 +198,12 @@ ngx_int_t ngx_inlets_registry_find_id(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id, ngx_inlets_found_t *found);
 
 /*
+ * Changes with each link that is added, in any worker: while it doesn't, who
+ * waits for one need not look.  Read without the mutex.
+ */
+ngx_uint_t ngx_inlets_registry_arrivals(ngx_inlets_registry_t *reg);
+
+/*
  * Walks, in pieces of at most n rows, for which alone the mutex is held: those
  * behind the last row of the piece before, or the first ones (last NULL).
  * Returns how many there were; 0: no more.

@@ -19,6 +19,13 @@ static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
     ngx_inlets_route_node_t *route, ngx_inlets_found_t *found);
 
 
+ngx_uint_t
+ngx_inlets_registry_arrivals(ngx_inlets_registry_t *reg)
+{
+    return reg->sh->arrivals;
+}
+
+
 ngx_int_t
 ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
 {
@@ -60,6 +67,7 @@ ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
 
     place->links++;
     tunnel->nlinks++;
+    reg->sh->arrivals++;
 
     worker = ngx_inlets_registry_worker(reg, ngx_pid);
     worker->links++;

@@ -122,6 +122,7 @@ typedef struct {
     ngx_queue_t                  workers;
     ngx_uint_t                   next;        /* where to look for a port */
     ngx_uint_t                   generation;  /* configurations so far */
+    ngx_atomic_t                 arrivals;    /* links so far */
 
     ngx_uint_t                   nrules;      /* tunnels that have some */
     u_char                       key[NGX_INLETS_ZONE_KEY];

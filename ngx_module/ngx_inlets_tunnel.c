@@ -9,6 +9,8 @@
 
 
 #define NGX_INLETS_DIAL_INTERVAL  50
+#define NGX_INLETS_DIAL_LOOKS     4       /* after a link has come */
+#define NGX_INLETS_DIAL_TICKS     20      /* without one, between two looks */
 
 
 static ngx_inlets_tunnel_t *ngx_inlets_tunnel_get(ngx_inlets_registry_t *reg,
@@ -28,6 +30,7 @@ static ngx_int_t ngx_inlets_dial_attach(ngx_inlets_dial_t *d);
 static ngx_int_t ngx_inlets_dial_trunk(ngx_inlets_dial_t *d,
     ngx_uint_t full);
 static ngx_int_t ngx_inlets_dial_wait(ngx_inlets_dial_t *d);
+static ngx_uint_t ngx_inlets_dial_is_due(ngx_inlets_dial_t *d);
 static void ngx_inlets_dial_timer(ngx_event_t *ev);
 static void ngx_inlets_dial_cleanup(void *data);
 static ngx_int_t ngx_inlets_dial_head(ngx_inlets_dial_t *d,
@@ -720,10 +723,44 @@ ngx_inlets_dial_wait(ngx_inlets_dial_t *d)
     d->timer.data = d;
     d->timer.log = d->log;
     d->deadline = ngx_current_msec + d->wait;
+    d->looks = NGX_INLETS_DIAL_LOOKS;
 
     ngx_add_timer(&d->timer, ngx_min(d->wait, NGX_INLETS_DIAL_INTERVAL));
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * The mutex of the zone is not for thousands of visitors that look into it all
+ * the time: they do so when a link has come, a few times, and now and then.
+ */
+
+static ngx_uint_t
+ngx_inlets_dial_is_due(ngx_inlets_dial_t *d)
+{
+    ngx_uint_t  arrivals;
+
+    arrivals = ngx_inlets_registry_arrivals(d->registry);
+
+    if (arrivals != d->arrivals) {
+        d->arrivals = arrivals;
+        d->looks = NGX_INLETS_DIAL_LOOKS;
+    }
+
+    if (d->looks) {
+        d->looks--;
+        d->ticks = 0;
+        return 1;
+    }
+
+    if (++d->ticks < NGX_INLETS_DIAL_TICKS) {
+        return 0;
+    }
+
+    d->ticks = 0;
+
+    return 1;
 }
 
 
@@ -735,6 +772,13 @@ ngx_inlets_dial_timer(ngx_event_t *ev)
     ngx_inlets_dial_t  *d;
 
     d = ev->data;
+
+    left = (ngx_msec_int_t) (d->deadline - ngx_current_msec);
+
+    if (left > 0 && !ngx_inlets_dial_is_due(d)) {
+        ngx_add_timer(ev, ngx_min(left, NGX_INLETS_DIAL_INTERVAL));
+        return;
+    }
 
     rc = ngx_inlets_dial_lookup(d);
     d->looked_up = NGX_CONF_UNSET;
@@ -750,8 +794,6 @@ ngx_inlets_dial_timer(ngx_event_t *ev)
         d->cleanup->handler = NULL;
         return;
     }
-
-    left = (ngx_msec_int_t) (d->deadline - ngx_current_msec);
 
     if (rc != NGX_AGAIN || left <= 0) {
         d->cleanup->handler = NULL;

@@ -95,6 +95,9 @@ struct ngx_inlets_dial_s {
     ngx_inlets_found_t           found;
     ngx_event_t                  timer;
     ngx_msec_t                   deadline;
+    ngx_uint_t                   arrivals;    /* when it last looked */
+    ngx_uint_t                   looks;       /* still to be made */
+    ngx_uint_t                   ticks;       /* since it looked */
     ngx_pool_cleanup_t          *cleanup;     /* of the wait */
     ngx_int_t                    looked_up;   /* NGX_CONF_UNSET: not yet */
 };
