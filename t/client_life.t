@@ -252,7 +252,7 @@ $gone->stop();
 $client = $t->tunnel('http', $upstream, '-s', 'gone');
 is($t->get('/', host => 'gone.example.com')->{status}, 502,
    'no local service: 502');
-ok($client->wait_output(qr/warning: local service http://\Q$upstream\E: connection refused/),
+ok($client->wait_output(qr{warning: local service http://\Q$upstream\E: connection refused}),
    'no local service: said');
 $client->stop();
 
