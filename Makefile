@@ -279,7 +279,13 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-	    -o $@ $< $(wildcard shared/*.c) -lyaml -lcrypto
+	    -o $@ $< $(wildcard shared/*.c) $(FUZZ_MORE) -lyaml -lcrypto
+
+$(BUILD)/fuzz/fuzz_http: client/http.c client/http_head.c client/http.h       \
+                         client/http_head.h client/activity.h | llhttp
+$(BUILD)/fuzz/fuzz_http: private FUZZ_MORE := client/http.c                   \
+    client/http_head.c -DLLHTTP_STRICT_MODE=1 -w $(LLHTTP_FLAGS)              \
+    $(LLHTTP_SRCS) $(LLHTTP_LIBS)
 
 # The reference of the settings file, from its table of keys.
 

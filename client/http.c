@@ -451,8 +451,9 @@ static int
 http_head(struct inlets_http *http, const uint8_t *buf, size_t len,
     size_t *ret_len)
 {
-    int     rc;
-    size_t  end, skip = 0;
+    int      rc;
+    size_t   skip = 0;
+    ssize_t  end;
 
     if (!http->begun) {
         while (skip < len && (buf[skip] == '\r' || buf[skip] == '\n')) {
@@ -468,10 +469,15 @@ http_head(struct inlets_http *http, const uint8_t *buf, size_t len,
     }
 
     end = inlets_http_head_end(&http->matched, buf, len);
-    *ret_len = end > 0 ? end : len;
+
+    if (end < 0) {
+        return (int) end;
+    }
+
+    *ret_len = end > 0 ? (size_t) end : len;
 
     if (end > 0 && http->head == NULL) {
-        rc = http_head_write(http, buf, end);
+        rc = http_head_write(http, buf, *ret_len);
         return rc != 0 ? rc : INLETS_HTTP_TAKEN;
     }
 

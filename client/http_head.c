@@ -346,7 +346,7 @@ inlets_http_head_size(size_t len, const struct inlets_http_fields *fields)
 }
 
 
-size_t
+ssize_t
 inlets_http_head_end(uint8_t *matched, const uint8_t *buf, size_t len)
 {
     uint8_t               n = *matched;
@@ -356,13 +356,16 @@ inlets_http_head_end(uint8_t *matched, const uint8_t *buf, size_t len)
         if (buf[i] == end[n]) {
             n++;
 
+        } else if (buf[i] == '\n') {
+            return INLETS_E_HTTP_SYNTAX;
+
         } else {
             n = buf[i] == '\r' ? 1 : 0;
         }
 
         if (n == 4) {
             *matched = 0;
-            return i + 1;
+            return (ssize_t) i + 1;
         }
     }
 

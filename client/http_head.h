@@ -34,9 +34,10 @@ bool inlets_http_head_sets(const struct inlets_http_fields *fields,
 
 /*
  * The bytes of buf up to and with the empty line that ends a head, or 0 if it
- * isn't there yet.  *matched is kept between the pieces of a head, 0 at first.
+ * isn't there yet, or INLETS_E_HTTP_SYNTAX: a line that ends with LF alone.
+ * *matched is kept between the pieces of a head, 0 at first.
  */
-size_t inlets_http_head_end(uint8_t *matched, const uint8_t *buf, size_t len);
+ssize_t inlets_http_head_end(uint8_t *matched, const uint8_t *buf, size_t len);
 
 /* The size that inlets_http_head_write() needs at most. */
 size_t inlets_http_head_size(size_t len,
