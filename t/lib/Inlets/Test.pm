@@ -125,6 +125,7 @@ sub spawn {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $opt->{stdout} if $opt->{stdout};
         open STDERR, '>>', $opt->{stderr} if $opt->{stderr};
+        $opt->{terminal}->become() if $opt->{terminal};
 
         chdir $opt->{dir} if $opt->{dir};
 
@@ -142,6 +143,7 @@ sub spawn {
     }
 
     $alive{$pid} = $name;
+    $opt->{terminal}->started() if $opt->{terminal};
 
     return $pid;
 }

@@ -9,7 +9,8 @@ use Test::More ();
 
 
 # opt: token => 1 puts the test's secret into the environment, env => {...}
-# sets (undef: unsets) variables, program => another binary.
+# sets (undef: unsets) variables, program => another binary, terminal =>
+# [columns, rows] gives it one, stdout => another path than its file.
 
 sub new {
     my ($class, $test, $opt, @arguments) = @_;
@@ -35,8 +36,15 @@ sub new {
         '--errors-for-leak-kinds=definite'
         if $ENV{INLETS_VALGRIND} && !$opt->{no_valgrind};
 
+    if ($opt->{terminal}) {
+        require Inlets::Test::Terminal;
+        $self->{terminal} = Inlets::Test::Terminal->new(@{$opt->{terminal}},
+            { file => $self->{file} });
+    }
+
     $self->{pid} = Inlets::Test::spawn('client',
-        { stdout => $self->{file}, stderr => $self->{file}, env => \%env },
+        { stdout => $opt->{stdout} || $self->{file}, stderr => $self->{file},
+          terminal => $self->{terminal}, env => \%env },
         @command);
 
     return $self;
@@ -44,7 +52,16 @@ sub new {
 
 
 sub pid { $_[0]{pid} }
-sub output { $_[0]{test}->read_file($_[0]{file}) }
+sub terminal { $_[0]{terminal} }
+
+
+sub output {
+    my ($self) = @_;
+
+    $self->{terminal}->pump() if $self->{terminal};
+
+    return $self->{test}->read_file($self->{file});
+}
 
 
 sub wait_output {
