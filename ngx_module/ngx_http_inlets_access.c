@@ -5,8 +5,8 @@
 
 
 /*
- * The rules that a tunnel's client has set for its visitors, in nginx's access
- * phase.  They only take away: a visitor who passes them has still to pass the
+ * The rules that a tunnel's client, or the settings, have set for its visitors,
+ * in nginx's access phase.  They only take away: a visitor who passes them has still to pass the
  * location's own.
  */
 
@@ -17,6 +17,8 @@
 typedef struct {
     uint64_t                     tag;         /* of the rules, 0: none */
     ngx_int_t                    rc;          /* NGX_OK or an HTTP status */
+    ngx_uint_t                   basic;       /* unsigned basic:1, bearer:1; */
+    ngx_uint_t                   bearer;      /* of what is asked for */
     ngx_uint_t                   consumed;    /* the Authorization header */
 } ngx_http_inlets_access_t;
 
@@ -24,10 +26,15 @@ typedef struct {
 static ngx_int_t ngx_http_inlets_access_handler(ngx_http_request_t *r);
 static ngx_http_inlets_access_t *ngx_http_inlets_access(ngx_http_request_t *r,
     ngx_inlets_registry_t *reg);
+static ngx_int_t ngx_http_inlets_access_auth(ngx_http_request_t *r,
+    ngx_inlets_registry_t *reg, ngx_inlets_rules_t *rules);
 static ngx_int_t ngx_http_inlets_access_basic(ngx_http_request_t *r,
     ngx_inlets_registry_t *reg, ngx_inlets_rules_t *rules);
+static ngx_int_t ngx_http_inlets_access_bearer(ngx_http_request_t *r,
+    ngx_inlets_registry_t *reg, ngx_inlets_rules_t *rules);
 static ngx_uint_t ngx_http_inlets_access_headers(ngx_http_request_t *r);
-static ngx_int_t ngx_http_inlets_access_realm(ngx_http_request_t *r);
+static ngx_int_t ngx_http_inlets_access_challenge(ngx_http_request_t *r,
+    ngx_http_inlets_access_t *access);
 
 
 ngx_int_t
@@ -77,7 +84,7 @@ ngx_http_inlets_access_handler(ngx_http_request_t *r)
     }
 
     if (access->rc == NGX_HTTP_UNAUTHORIZED) {
-        return ngx_http_inlets_access_realm(r);
+        return ngx_http_inlets_access_challenge(r, access);
     }
 
     /* not NGX_OK, with which "satisfy any" would skip the location's rules */
@@ -114,7 +121,10 @@ ngx_http_inlets_access(ngx_http_request_t *r, ngx_inlets_registry_t *reg)
     }
 
     access->tag = rules.tag;
-    access->consumed = (rules.nbasic && !rules.pass_auth);
+    access->basic = (rules.nbasic != 0);
+    access->bearer = (rules.nbearer != 0);
+    access->consumed = ((access->basic || access->bearer)
+                        && !rules.pass_auth);
 
     if (ngx_inlets_rules_check_addr(&rules, r->connection->sockaddr)
         != NGX_OK)
@@ -127,8 +137,8 @@ ngx_http_inlets_access(ngx_http_request_t *r, ngx_inlets_registry_t *reg)
         return access;
     }
 
-    if (rules.nbasic) {
-        access->rc = ngx_http_inlets_access_basic(r, reg, &rules);
+    if (access->basic || access->bearer) {
+        access->rc = ngx_http_inlets_access_auth(r, reg, &rules);
     }
 
     return access;
@@ -138,18 +148,44 @@ ngx_http_inlets_access(ngx_http_request_t *r, ngx_inlets_registry_t *reg)
 /* nginx and the local service may not each read another header. */
 
 static ngx_int_t
-ngx_http_inlets_access_basic(ngx_http_request_t *r, ngx_inlets_registry_t *reg,
+ngx_http_inlets_access_auth(ngx_http_request_t *r, ngx_inlets_registry_t *reg,
     ngx_inlets_rules_t *rules)
 {
-    u_char     *p, buf[NGX_INLETS_RULES_TEXT];
-    ngx_int_t   rc;
-    ngx_str_t  *user, *password, credentials;
+    ngx_int_t  rc;
 
     if (ngx_http_inlets_access_headers(r) > 1) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "visitor sent several \"Authorization\" headers");
         return NGX_HTTP_BAD_REQUEST;
     }
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    rc = rules->nbasic ? ngx_http_inlets_access_basic(r, reg, rules)
+                       : NGX_HTTP_UNAUTHORIZED;
+
+    if (rc == NGX_HTTP_UNAUTHORIZED && rules->nbearer) {
+        rc = ngx_http_inlets_access_bearer(r, reg, rules);
+    }
+
+    if (rc == NGX_HTTP_UNAUTHORIZED) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "visitor sent a wrong user name, password or token");
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_access_basic(ngx_http_request_t *r, ngx_inlets_registry_t *reg,
+    ngx_inlets_rules_t *rules)
+{
+    u_char     *p, buf[NGX_INLETS_RULES_TEXT];
+    ngx_int_t   rc;
+    ngx_str_t  *user, *password, credentials;
 
     rc = ngx_http_auth_basic_user(r);
 
@@ -179,13 +215,40 @@ ngx_http_inlets_access_basic(ngx_http_request_t *r, ngx_inlets_registry_t *reg,
 
     ngx_explicit_memzero(buf, credentials.len);
 
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "visitor sent a wrong user name or password");
+    return (rc == NGX_OK) ? NGX_OK : NGX_HTTP_UNAUTHORIZED;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_access_bearer(ngx_http_request_t *r,
+    ngx_inlets_registry_t *reg, ngx_inlets_rules_t *rules)
+{
+    ngx_str_t  token;
+
+    token = r->headers_in.authorization->value;
+
+    if (token.len < sizeof("Bearer ") - 1
+        || ngx_strncasecmp(token.data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
         return NGX_HTTP_UNAUTHORIZED;
     }
 
-    return NGX_OK;
+    token.data += sizeof("Bearer ") - 1;
+    token.len -= sizeof("Bearer ") - 1;
+
+    while (token.len && token.data[0] == ' ') {
+        token.data++;
+        token.len--;
+    }
+
+    if (token.len > NGX_INLETS_RULES_TEXT) {
+        return NGX_HTTP_UNAUTHORIZED;
+    }
+
+    return (ngx_inlets_rules_check_bearer(rules, reg, &token) == NGX_OK)
+           ? NGX_OK : NGX_HTTP_UNAUTHORIZED;
 }
 
 
@@ -224,17 +287,36 @@ ngx_http_inlets_access_headers(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_inlets_access_realm(ngx_http_request_t *r)
+ngx_http_inlets_access_challenge(ngx_http_request_t *r,
+    ngx_http_inlets_access_t *access)
 {
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t  *basic, *bearer;
 
-    h = ngx_http_inlets_add_header(r, "WWW-Authenticate",
-                                   "Basic realm=\"inlets\"");
-    if (h == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    basic = NULL;
+    bearer = NULL;
+
+    if (access->basic) {
+        basic = ngx_http_inlets_add_header(r, "WWW-Authenticate",
+                                           "Basic realm=\"inlets\"");
+        if (basic == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
-    r->headers_out.www_authenticate = h;
+    if (access->bearer) {
+        bearer = ngx_http_inlets_add_header(r, "WWW-Authenticate", "Bearer");
+        if (bearer == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    r->headers_out.www_authenticate = basic ? basic : bearer;
+
+#if (nginx_version >= 1023000)
+    if (basic) {
+        basic->next = bearer;
+    }
+#endif
 
     return NGX_HTTP_UNAUTHORIZED;
 }

@@ -11,6 +11,15 @@
 #define NGX_HTTP_INLETS_MAX_NUMBER    9007199254740991.0    /* 2^53 - 1 */
 
 
+/* Members of "access"; NULL: it isn't there. */
+
+typedef struct {
+    cJSON                       *basic;
+    cJSON                       *allow;
+    cJSON                       *deny;
+} ngx_http_inlets_access_rules_t;
+
+
 static ngx_int_t ngx_http_inlets_login_parse(cJSON *json,
     ngx_http_inlets_login_t *login, const char **fault);
 static ngx_int_t ngx_http_inlets_login_string(cJSON *json, const char *name,
@@ -23,6 +32,10 @@ static void ngx_http_inlets_login_check(ngx_http_inlets_monitor_t *monitor,
 static ngx_int_t ngx_http_inlets_login_rules(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
     const char **fault);
+static ngx_int_t ngx_http_inlets_login_access(
+    ngx_http_inlets_login_t *login, ngx_http_inlets_access_rules_t *lists);
+static ngx_int_t ngx_http_inlets_login_ingress(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login);
 static ngx_int_t ngx_http_inlets_login_basic(
     ngx_http_inlets_monitor_t *monitor, cJSON *list,
     ngx_inlets_rules_t *rules);
@@ -152,6 +165,16 @@ ngx_http_inlets_login_parse(cJSON *json, ngx_http_inlets_login_t *login,
 
     login->port = (ngx_uint_t) number;
 
+    /* only told */
+
+    number = ngx_http_inlets_login_number(json, "port");
+
+    login->upstream = (number >= 0 && number <= 65535) ? (ngx_uint_t) number
+                                                       : 0;
+
+    login->opaque = cJSON_IsTrue(
+                  cJSON_GetObjectItemCaseSensitive(json, "opaqueChild")) != 0;
+
     /* a session that can't be named can't be resumed, and that is no fault */
 
     login->resumes = (inlets_uuid_parse((char *) resume.data, resume.len,
@@ -162,6 +185,9 @@ ngx_http_inlets_login_parse(cJSON *json, ngx_http_inlets_login_t *login,
 
     item = cJSON_GetObjectItemCaseSensitive(json, "access");
     login->access = cJSON_IsNull(item) ? NULL : item;
+
+    item = cJSON_GetObjectItemCaseSensitive(json, "httpIngressBasic");
+    login->ingress = cJSON_IsNull(item) ? NULL : item;
 
     return NGX_OK;
 }
@@ -360,33 +386,84 @@ static ngx_int_t
 ngx_http_inlets_login_rules(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, const char **fault)
 {
-    cJSON  *access, *item, *basic, *allow, *deny;
+    ngx_http_inlets_access_rules_t  lists;
 
-    access = login->access;
+    ngx_memzero(&lists, sizeof(ngx_http_inlets_access_rules_t));
 
-    if (access == NULL) {
+    if (login->access == NULL && login->ingress == NULL) {
         return NGX_OK;
     }
 
-    *fault = "invalid access rules";
-    basic = NULL;
-    allow = NULL;
-    deny = NULL;
-
-    if (!cJSON_IsObject(access)) {
+    if (monitor->coordinator) {
+        *fault = "without a tunnel there are no visitors to have rules for";
         return NGX_DECLINED;
     }
 
-    cJSON_ArrayForEach(item, access) {
+    *fault = "invalid access rules";
 
-        if (ngx_strcmp(item->string, "basic") == 0 && basic == NULL) {
-            basic = item;
+    if (login->access && ngx_http_inlets_login_access(login, &lists) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
 
-        } else if (ngx_strcmp(item->string, "allow") == 0 && allow == NULL) {
-            allow = item;
+    if ((lists.basic || login->ingress) && monitor->type != NGX_INLETS_HTTP) {
+        *fault = "user names and passwords are only for http tunnels";
+        return NGX_DECLINED;
+    }
 
-        } else if (ngx_strcmp(item->string, "deny") == 0 && deny == NULL) {
-            deny = item;
+    if (ngx_http_inlets_login_basic(monitor, lists.basic, &login->rules)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (login->ingress && lists.basic == NULL
+        && ngx_http_inlets_login_ingress(monitor, login) != NGX_OK)
+    {
+        *fault = "invalid httpIngressBasic";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_inlets_login_ranges(lists.allow, &login->rules,
+                                     ngx_inlets_rules_allow)
+        != NGX_OK
+        || ngx_http_inlets_login_ranges(lists.deny, &login->rules,
+                                        ngx_inlets_rules_deny)
+           != NGX_OK
+        || ngx_inlets_rules_seal(&login->rules, monitor->conf->connect)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_login_access(ngx_http_inlets_login_t *login,
+    ngx_http_inlets_access_rules_t *lists)
+{
+    cJSON  *item;
+
+    if (!cJSON_IsObject(login->access)) {
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(item, login->access) {
+
+        if (ngx_strcmp(item->string, "basic") == 0 && lists->basic == NULL) {
+            lists->basic = item;
+
+        } else if (ngx_strcmp(item->string, "allow") == 0
+                   && lists->allow == NULL)
+        {
+            lists->allow = item;
+
+        } else if (ngx_strcmp(item->string, "deny") == 0
+                   && lists->deny == NULL)
+        {
+            lists->deny = item;
 
         } else if (ngx_strcmp(item->string, "passAuth") == 0
                    && cJSON_IsBool(item))
@@ -398,25 +475,36 @@ ngx_http_inlets_login_rules(ngx_http_inlets_monitor_t *monitor,
         }
     }
 
-    if (basic && monitor->type != NGX_INLETS_HTTP) {
-        *fault = "user names and passwords are only for http tunnels";
-        return NGX_DECLINED;
-    }
+    return NGX_OK;
+}
 
-    if (ngx_http_inlets_login_basic(monitor, basic, &login->rules) != NGX_OK
-        || ngx_http_inlets_login_ranges(allow, &login->rules,
-                                        ngx_inlets_rules_allow)
+
+/* The user that clients of other makers ask visitors for. */
+
+static ngx_int_t
+ngx_http_inlets_login_ingress(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login)
+{
+    ngx_str_t  type, user, password;
+
+    if (!cJSON_IsObject(login->ingress)
+        || ngx_http_inlets_login_string(login->ingress, "type", 64, &type)
            != NGX_OK
-        || ngx_http_inlets_login_ranges(deny, &login->rules,
-                                        ngx_inlets_rules_deny)
+        || (type.len && ngx_strcasecmp(type.data, (u_char *) "basic") != 0)
+        || ngx_http_inlets_login_string(login->ingress, "username",
+                                        NGX_INLETS_RULES_TEXT, &user)
            != NGX_OK
-        || ngx_inlets_rules_seal(&login->rules, monitor->conf->connect)
+        || ngx_http_inlets_login_string(login->ingress, "password",
+                                        NGX_INLETS_RULES_TEXT, &password)
            != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
-    return NGX_OK;
+    login->rules.pass_auth = 1;
+
+    return ngx_inlets_rules_basic(&login->rules, monitor->conf->connect, &user,
+                                  &password);
 }
 
 
@@ -495,6 +583,11 @@ static ngx_int_t
 ngx_http_inlets_login_type(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login)
 {
+    if (login->type.len == 0) {
+        monitor->coordinator = 1;
+        return NGX_OK;
+    }
+
     if (login->auth.http) {
         monitor->type = NGX_INLETS_HTTP;
         return NGX_OK;

@@ -13,8 +13,12 @@ static void ngx_http_inlets_monitor_timeout(ngx_http_inlets_ws_t *ws);
 static void ngx_http_inlets_monitor_drain(ngx_http_inlets_ws_t *ws);
 static void ngx_http_inlets_monitor_deadline(ngx_event_t *ev);
 static void ngx_http_inlets_monitor_changed(void *data);
+static ngx_int_t ngx_http_inlets_monitor_grant(
+    ngx_http_inlets_monitor_t *monitor);
 static void ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws,
     const char *reason);
+static const char *ngx_http_inlets_monitor_kind(
+    ngx_http_inlets_monitor_t *monitor);
 
 
 ngx_http_inlets_monitor_t *
@@ -278,7 +282,6 @@ ngx_http_inlets_monitor_changed(void *data)
 
     cJSON                      *json;
     ngx_msec_t                  interval, timeout;
-    ngx_inlets_identity_t      *identity;
     ngx_http_inlets_text_t      text;
     ngx_http_inlets_holding_t   holding;
 
@@ -291,7 +294,8 @@ ngx_http_inlets_monitor_changed(void *data)
         != NGX_OK)
     {
         ngx_log_error(NGX_LOG_NOTICE, monitor->ws.connection->log, 0,
-                      "inlets: tunnel %s ended by changed settings: %s",
+                      "inlets: %s %s ended by changed settings: %s",
+                      ngx_http_inlets_monitor_kind(monitor),
                       monitor->peer->id, text.data);
 
         json = cJSON_CreateObject();
@@ -306,22 +310,46 @@ ngx_http_inlets_monitor_changed(void *data)
         goto done;
     }
 
+    if (ngx_http_inlets_monitor_grant(monitor) != NGX_OK) {
+        ngx_http_inlets_ws_finish(&monitor->ws, INLETS_WS_CLOSE_INTERNAL,
+                                  "this edge is full, try again later");
+        goto done;
+    }
+
+    ngx_http_inlets_policy_heartbeat(monitor->conf, &interval, &timeout);
+
+    if (interval != monitor->interval || timeout != monitor->timeout) {
+        ngx_http_inlets_monitor_config(monitor, 1);
+        ngx_add_timer(monitor->ws.connection->read, monitor->timeout);
+
+    } else if (ngx_http_inlets_listed_changed(monitor)) {
+        ngx_http_inlets_monitor_config(monitor, 1);
+    }
+
+done:
+
+    ngx_http_inlets_ws_uncork(&monitor->ws);
+}
+
+
+/* What the tunnel may have from now on, and who gets in to it. */
+
+static ngx_int_t
+ngx_http_inlets_monitor_grant(ngx_http_inlets_monitor_t *monitor)
+{
+    ngx_inlets_identity_t  *identity;
+
+    if (monitor->coordinator) {
+        return NGX_OK;
+    }
+
     identity = ngx_http_inlets_policy_identity(monitor->conf, monitor->auth,
                                                &monitor->client_id);
 
     ngx_inlets_registry_set_max_streams(monitor->conf->connect, &monitor->id,
                                         identity ? identity->max_streams : 0);
 
-    ngx_http_inlets_policy_heartbeat(monitor->conf, &interval, &timeout);
-
-    if (interval != monitor->interval || timeout != monitor->timeout) {
-        ngx_http_inlets_monitor_heartbeat(monitor);
-        ngx_add_timer(monitor->ws.connection->read, monitor->timeout);
-    }
-
-done:
-
-    ngx_http_inlets_ws_uncork(&monitor->ws);
+    return ngx_http_inlets_listed_rules(monitor);
 }
 
 
@@ -350,7 +378,8 @@ ngx_http_inlets_monitor_holding(ngx_http_inlets_monitor_t *monitor,
 
 
 void
-ngx_http_inlets_monitor_heartbeat(ngx_http_inlets_monitor_t *monitor)
+ngx_http_inlets_monitor_config(ngx_http_inlets_monitor_t *monitor,
+    ngx_uint_t list)
 {
     cJSON  *json;
 
@@ -361,6 +390,10 @@ ngx_http_inlets_monitor_heartbeat(ngx_http_inlets_monitor_t *monitor)
 
     cJSON_AddNumberToObject(json, "pingInterval", monitor->interval);
     cJSON_AddNumberToObject(json, "pingTimeout", INLETS_PING_TIMEOUT);
+
+    if (list) {
+        ngx_http_inlets_listed_add(monitor, json);
+    }
 
     ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_CONFIG, json);
 }
@@ -391,8 +424,13 @@ ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws, const char *reason)
     monitor->registered = 0;
 
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                  "inlets: tunnel %s client %V ended: %s",
-                  monitor->peer->id, &monitor->client_id, reason);
+                  "inlets: %s %s client %V ended: %s",
+                  ngx_http_inlets_monitor_kind(monitor), monitor->peer->id,
+                  &monitor->client_id, reason);
+
+    if (monitor->coordinator) {
+        return;
+    }
 
     ngx_http_inlets_tell_offline(monitor, reason);
 
@@ -400,6 +438,13 @@ ngx_http_inlets_monitor_closed(ngx_http_inlets_ws_t *ws, const char *reason)
                             monitor->forget ? 0 : monitor->conf->remember);
 
     ngx_inlets_tunnel_close(&monitor->id, reason);
+}
+
+
+static const char *
+ngx_http_inlets_monitor_kind(ngx_http_inlets_monitor_t *monitor)
+{
+    return monitor->coordinator ? "coordinator" : "tunnel";
 }
 
 

@@ -4,6 +4,7 @@
  *   ngx_http_inlets_monitor.c   its life: events, heartbeat, drain, end
  *   ngx_http_inlets_login.c     the "authenticate" event and its checks
  *   ngx_http_inlets_register.c  a name or port for the tunnel, the answer
+ *   ngx_http_inlets_listed.c    tunnels that the settings list
  *   ngx_http_inlets_tell.c      notifications of all that
  *   ngx_http_inlets_public.c    the lifetime of tunnels without credentials
  */
@@ -45,10 +46,14 @@ struct ngx_http_inlets_monitor_s {
     ngx_uint_t                   secure;     /* unsigned  secure:1; */
 
     ngx_inlets_id_t              id;
-    ngx_inlets_type_e            type;
+    ngx_inlets_type_e            type;       /* 0: of a coordinator */
     ngx_str_t                    host;
     ngx_str_t                    client_id;
     in_port_t                    tunnel_port;
+    in_port_t                    upstream_port;    /* as the client says */
+    ngx_inlets_rules_t          *rules;      /* the client's own, or NULL */
+    uint64_t                     list;       /* hash of the tunnels listed, as
+                                                the client knows them */
     ngx_str_t                    version;    /* of the client */
     ngx_str_t                    asked;      /* during login: the id claimed */
 
@@ -72,6 +77,10 @@ struct ngx_http_inlets_monitor_s {
     unsigned                     registered:1;
     unsigned                     draining:1;
     unsigned                     listed:1;   /* an entry of "clients" */
+    unsigned                     coordinator:1;    /* it serves no tunnel */
+    unsigned                     follows:1;  /* it was told of the tunnels
+                                                listed, and is of changes */
+    unsigned                     guarded:1;  /* by users of the settings */
     unsigned                     forget:1;   /* its route, when it ends */
 };
 
@@ -83,9 +92,12 @@ typedef struct {
     ngx_str_t                    type;
     ngx_str_t                    name;       /* subDomain */
     cJSON                       *access;     /* rules for visitors, or NULL */
+    cJSON                       *ingress;    /* an older form of them */
     ngx_inlets_rules_t           rules;
     ngx_str_t                    version;
     ngx_uint_t                   port;       /* tunnelPort */
+    ngx_uint_t                   upstream;   /* port of the local service */
+    ngx_uint_t                   opaque;     /* opaqueChild */
     ngx_inlets_id_t              resume;
     ngx_uint_t                   resumes;
     ngx_uint_t                   mux;        /* the capability is offered */
@@ -101,6 +113,18 @@ void ngx_http_inlets_login(ngx_http_inlets_monitor_t *monitor, cJSON *json);
 /* register: claims, keeps and answers, or refuses. */
 void ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_pool_t *pool);
+
+/*
+ * listed: start() decides whether the client is told, add() puts "tunnels" into
+ * what is sent then, changed() says whether it has to be sent again.  rules():
+ * puts what the settings ask of visitors into force; NGX_ERROR: it is not.
+ */
+void ngx_http_inlets_listed_start(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login);
+void ngx_http_inlets_listed_add(ngx_http_inlets_monitor_t *monitor,
+    cJSON *json);
+ngx_uint_t ngx_http_inlets_listed_changed(ngx_http_inlets_monitor_t *monitor);
+ngx_int_t ngx_http_inlets_listed_rules(ngx_http_inlets_monitor_t *monitor);
 
 /* tell: to whom the settings say.  offline: before the tunnel is ended. */
 void ngx_http_inlets_tell_online(ngx_http_inlets_monitor_t *monitor,
@@ -118,8 +142,9 @@ void ngx_http_inlets_public_end(ngx_http_inlets_monitor_t *monitor);
 void ngx_http_inlets_monitor_holding(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_holding_t *holding);
 
-/* The event @@CONFIG with the values in force. */
-void ngx_http_inlets_monitor_heartbeat(ngx_http_inlets_monitor_t *monitor);
+/* The event @@CONFIG with the values in force; list: with the tunnels, too. */
+void ngx_http_inlets_monitor_config(ngx_http_inlets_monitor_t *monitor,
+    ngx_uint_t list);
 
 /* Sends [name,payload] and frees payload; NULL: there was no memory for it. */
 void ngx_http_inlets_monitor_event(ngx_http_inlets_monitor_t *monitor,

@@ -10,6 +10,10 @@
 #define NGX_HTTP_INLETS_TRIES         16       /* random names */
 #define NGX_HTTP_INLETS_ANONYMOUS     "anonymous-"
 
+#define NGX_HTTP_INLETS_WARN_GUARDED                                          \
+    "Visitors log in as the server's settings say, not with the client's own "\
+    "user names and passwords."
+
 
 static ngx_int_t ngx_http_inlets_register_identity(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
@@ -34,7 +38,11 @@ static ngx_int_t ngx_http_inlets_register_claim_port(
     ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
     ngx_inlets_claim_t *claim, ngx_http_inlets_text_t *fault);
 static ngx_int_t ngx_http_inlets_register_keep(
-    ngx_http_inlets_monitor_t *monitor, ngx_inlets_claim_t *claim);
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login,
+    ngx_inlets_claim_t *claim);
+static ngx_int_t ngx_http_inlets_register_keep_rules(
+    ngx_http_inlets_monitor_t *monitor, ngx_http_inlets_login_t *login);
+static void ngx_http_inlets_register_log(ngx_http_inlets_monitor_t *monitor);
 
 static void ngx_http_inlets_register_accept(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login);
@@ -54,11 +62,8 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     ngx_http_inlets_login_t *login, ngx_pool_t *pool)
 {
     ngx_int_t               rc;
-    ngx_log_t              *log;
     ngx_inlets_claim_t      claim;
     ngx_http_inlets_text_t  fault;
-
-    log = monitor->ws.connection->log;
 
     ngx_memzero(&claim, sizeof(ngx_inlets_claim_t));
 
@@ -94,22 +99,51 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
         return;
     }
 
-    rc = (monitor->type == NGX_INLETS_HTTP)
-         ? ngx_http_inlets_register_claim_host(monitor, login, &claim, &fault)
-         : ngx_http_inlets_register_claim_port(monitor, login, &claim, &fault);
+    if (monitor->coordinator) {
+        rc = NGX_OK;
+
+    } else if (monitor->type == NGX_INLETS_HTTP) {
+        rc = ngx_http_inlets_register_claim_host(monitor, login, &claim,
+                                                 &fault);
+    } else {
+        rc = ngx_http_inlets_register_claim_port(monitor, login, &claim,
+                                                 &fault);
+    }
 
     if (rc != NGX_OK) {
         ngx_http_inlets_monitor_refuse(monitor, "%s", fault.data);
         return;
     }
 
-    if (ngx_http_inlets_register_keep(monitor, &claim) != NGX_OK) {
+    if (ngx_http_inlets_register_keep(monitor, login, &claim) != NGX_OK) {
         ngx_inlets_registry_end(monitor->conf->connect, &monitor->id, 0);
         ngx_http_inlets_ws_close(&monitor->ws, "no memory");
         return;
     }
 
-    if (monitor->type == NGX_INLETS_HTTP) {
+    ngx_http_inlets_register_log(monitor);
+
+    if (!monitor->coordinator) {
+        ngx_http_inlets_tell_online(monitor, login);
+    }
+
+    ngx_http_inlets_register_accept(monitor, login);
+}
+
+
+static void
+ngx_http_inlets_register_log(ngx_http_inlets_monitor_t *monitor)
+{
+    ngx_log_t  *log;
+
+    log = monitor->ws.connection->log;
+
+    if (monitor->coordinator) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "inlets: coordinator %s client %V serves nothing itself",
+                      monitor->peer->id, &monitor->client_id);
+
+    } else if (monitor->type == NGX_INLETS_HTTP) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
                       "inlets: tunnel %s client %V serves %V",
                       monitor->peer->id, &monitor->client_id, &monitor->host);
@@ -120,9 +154,6 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
                       monitor->peer->id, &monitor->client_id,
                       (ngx_uint_t) monitor->tunnel_port);
     }
-
-    ngx_http_inlets_tell_online(monitor, login);
-    ngx_http_inlets_register_accept(monitor, login);
 }
 
 
@@ -488,7 +519,7 @@ ngx_http_inlets_register_claim_port(ngx_http_inlets_monitor_t *monitor,
 
 static ngx_int_t
 ngx_http_inlets_register_keep(ngx_http_inlets_monitor_t *monitor,
-    ngx_inlets_claim_t *claim)
+    ngx_http_inlets_login_t *login, ngx_inlets_claim_t *claim)
 {
     ngx_pool_t        *pool;
     ngx_connection_t  *c;
@@ -512,11 +543,14 @@ ngx_http_inlets_register_keep(ngx_http_inlets_monitor_t *monitor,
         }
     }
 
-    if (ngx_http_inlets_watch_monitor(monitor->conf, &monitor->watch)
-        != NGX_OK)
+    if (ngx_http_inlets_register_keep_rules(monitor, login) != NGX_OK
+        || ngx_http_inlets_watch_monitor(monitor->conf, &monitor->watch)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_inlets_listed_start(monitor, login);
 
     monitor->tunnel_port = claim->port;
     monitor->since = claim->since;
@@ -531,6 +565,31 @@ ngx_http_inlets_register_keep(ngx_http_inlets_monitor_t *monitor,
     ngx_add_timer(c->read, monitor->timeout);
 
     return NGX_OK;
+}
+
+
+/* Before the tunnel has its first link, so before it has visitors. */
+
+static ngx_int_t
+ngx_http_inlets_register_keep_rules(ngx_http_inlets_monitor_t *monitor,
+    ngx_http_inlets_login_t *login)
+{
+    size_t  len;
+
+    monitor->upstream_port = (in_port_t) login->upstream;
+
+    if (login->rules.tag) {
+        len = ngx_inlets_rules_size(&login->rules);
+
+        monitor->rules = ngx_palloc(monitor->ws.connection->pool, len);
+        if (monitor->rules == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(monitor->rules, &login->rules, len);
+    }
+
+    return ngx_http_inlets_listed_rules(monitor);
 }
 
 
@@ -563,7 +622,12 @@ ngx_http_inlets_register_accept(ngx_http_inlets_monitor_t *monitor,
 
     ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_AUTHENTICATE, json);
 
-    ngx_http_inlets_monitor_heartbeat(monitor);
+    ngx_http_inlets_monitor_config(monitor, 0);
+
+    if (monitor->guarded && login->rules.nbasic) {
+        ngx_http_inlets_monitor_event(monitor, INLETS_EVENT_WARN,
+                            cJSON_CreateString(NGX_HTTP_INLETS_WARN_GUARDED));
+    }
 
     if (monitor->type == NGX_INLETS_TCP) {
         json = cJSON_CreateObject();
@@ -613,6 +677,8 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     cJSON_AddNumberToObject(mux, "links",
                             ngx_http_inlets_register_links(monitor, login));
     cJSON_AddNumberToObject(mux, "window", (double) (int64_t) window);
+
+    ngx_http_inlets_listed_add(monitor, config);
 
     return config;
 }

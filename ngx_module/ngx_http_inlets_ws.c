@@ -53,6 +53,7 @@ ngx_http_inlets_ws_init(ngx_http_inlets_ws_t *ws, ngx_connection_t *c)
 {
     inlets_ws_reader_init(&ws->reader, NULL, 0, true);
 
+    ws->out_max = NGX_HTTP_INLETS_WS_OUT_MAX;
     ws->connection = c;
     ws->received = ngx_current_msec;
     ws->counted = ngx_current_msec;
@@ -410,7 +411,7 @@ ngx_http_inlets_ws_room(ngx_http_inlets_ws_t *ws, size_t size)
 
     need = ws->out_last - ws->out_pos + size;
 
-    if (need > NGX_HTTP_INLETS_WS_OUT_MAX) {
+    if (need > ws->out_max) {
         return NGX_ERROR;
     }
 

@@ -28,6 +28,8 @@ typedef void (*ngx_http_inlets_ws_closed_pt)(ngx_http_inlets_ws_t *ws,
 struct ngx_http_inlets_ws_s {
     void                           *data;
     size_t                          limit;      /* longest message */
+    size_t                          out_max;    /* of queued output; a default
+                                                   is set by init() */
     ngx_http_inlets_ws_message_pt   message;
     ngx_http_inlets_ws_pt           timeout;    /* of connection->read */
     ngx_http_inlets_ws_pt           drain;      /* graceful exit of worker */

@@ -14,19 +14,26 @@
 static ngx_int_t ngx_inlets_rules_hash(ngx_inlets_registry_t *reg,
     u_char *data, size_t len, u_char *hash);
 static ngx_int_t ngx_inlets_rules_range(ngx_str_t *text, u_char *p);
+static ngx_int_t ngx_inlets_rules_set_locked(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel, ngx_inlets_rules_t *rules);
+static ngx_int_t ngx_inlets_rules_check(ngx_inlets_registry_t *reg,
+    u_char *hashes, ngx_uint_t n, ngx_str_t *secret);
 static ngx_uint_t ngx_inlets_rules_match(u_char *p, ngx_uint_t n,
     u_char *addr);
 
 
-#define ngx_inlets_rules_ranges(rules)                                        \
-    ((rules)->data + (rules)->nbasic * NGX_INLETS_RULES_HASH)
+#define ngx_inlets_rules_hashes(rules)                                        \
+    (((rules)->nbasic + (rules)->nbearer) * NGX_INLETS_RULES_HASH)
+
+#define ngx_inlets_rules_first_range(rules)                                   \
+    ((rules)->data + ngx_inlets_rules_hashes(rules))
 
 
 size_t
 ngx_inlets_rules_size(ngx_inlets_rules_t *rules)
 {
     return offsetof(ngx_inlets_rules_t, data)
-           + rules->nbasic * NGX_INLETS_RULES_HASH
+           + ngx_inlets_rules_hashes(rules)
            + (rules->nallow + rules->ndeny) * sizeof(struct inlets_cidr);
 }
 
@@ -44,6 +51,7 @@ ngx_inlets_rules_basic(ngx_inlets_rules_t *rules, ngx_inlets_registry_t *reg,
     if (user->len == 0
         || len > NGX_INLETS_RULES_TEXT
         || ngx_strlchr(user->data, user->data + user->len, ':')
+        || rules->nbearer
         || rules->nbasic == NGX_INLETS_RULES_BASIC)
     {
         return NGX_DECLINED;
@@ -60,6 +68,30 @@ ngx_inlets_rules_basic(ngx_inlets_rules_t *rules, ngx_inlets_registry_t *reg,
 
     if (rc == NGX_OK) {
         rules->nbasic++;
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_inlets_rules_bearer(ngx_inlets_rules_t *rules, ngx_inlets_registry_t *reg,
+    ngx_str_t *token)
+{
+    ngx_int_t  rc;
+
+    if (token->len == 0
+        || token->len > NGX_INLETS_RULES_TEXT
+        || rules->nbasic + rules->nbearer >= NGX_INLETS_RULES_BASIC)
+    {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_inlets_rules_hash(reg, token->data, token->len,
+                               ngx_inlets_rules_first_range(rules));
+
+    if (rc == NGX_OK) {
+        rules->nbearer++;
     }
 
     return rc;
@@ -85,6 +117,18 @@ ngx_inlets_rules_hash(ngx_inlets_registry_t *reg, u_char *data, size_t len,
 }
 
 
+void
+ngx_inlets_rules_ranges(ngx_inlets_rules_t *rules, ngx_inlets_rules_t *others)
+{
+    rules->nallow = others->nallow;
+    rules->ndeny = others->ndeny;
+
+    ngx_memcpy(ngx_inlets_rules_first_range(rules),
+               ngx_inlets_rules_first_range(others),
+               (others->nallow + others->ndeny) * sizeof(struct inlets_cidr));
+}
+
+
 ngx_int_t
 ngx_inlets_rules_allow(ngx_inlets_rules_t *rules, ngx_str_t *text)
 {
@@ -94,7 +138,7 @@ ngx_inlets_rules_allow(ngx_inlets_rules_t *rules, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    p = ngx_inlets_rules_ranges(rules)
+    p = ngx_inlets_rules_first_range(rules)
         + rules->nallow * sizeof(struct inlets_cidr);
 
     if (ngx_inlets_rules_range(text, p) != NGX_OK) {
@@ -116,7 +160,7 @@ ngx_inlets_rules_deny(ngx_inlets_rules_t *rules, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    p = ngx_inlets_rules_ranges(rules)
+    p = ngx_inlets_rules_first_range(rules)
         + (rules->nallow + rules->ndeny) * sizeof(struct inlets_cidr);
 
     if (ngx_inlets_rules_range(text, p) != NGX_OK) {
@@ -151,7 +195,9 @@ ngx_inlets_rules_seal(ngx_inlets_rules_t *rules, ngx_inlets_registry_t *reg)
 
     rules->tag = 0;
 
-    if (rules->nbasic == 0 && rules->nallow == 0 && rules->ndeny == 0) {
+    if (rules->nbasic == 0 && rules->nbearer == 0
+        && rules->nallow == 0 && rules->ndeny == 0)
+    {
         return NGX_OK;
     }
 
@@ -176,6 +222,66 @@ ngx_uint_t
 ngx_inlets_rules_any(ngx_inlets_registry_t *reg)
 {
     return reg->sh->nrules;
+}
+
+
+ngx_int_t
+ngx_inlets_rules_set(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
+    ngx_inlets_rules_t *rules, ngx_log_t *log)
+{
+    ngx_int_t                  rc;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+    rc = tunnel ? ngx_inlets_rules_set_locked(reg, tunnel, rules) : NGX_OK;
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+
+    if (rc != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, log, 0,
+                      "inlets zone \"%V\" is full, no room for rules for "
+                      "visitors", &reg->shm_zone->shm.name);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_inlets_rules_set_locked(ngx_inlets_registry_t *reg,
+    ngx_inlets_tunnel_node_t *tunnel, ngx_inlets_rules_t *rules)
+{
+    size_t               len;
+    ngx_inlets_rules_t  *stored;
+
+    if (rules->tag == (tunnel->rules ? tunnel->rules->tag : 0)) {
+        return NGX_OK;
+    }
+
+    stored = NULL;
+
+    if (rules->tag) {
+        len = ngx_inlets_rules_size(rules);
+
+        stored = ngx_inlets_registry_alloc(reg, len);
+        if (stored == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(stored, rules, len);
+        reg->sh->nrules++;
+    }
+
+    if (tunnel->rules) {
+        ngx_slab_free_locked(reg->shpool, tunnel->rules);
+        reg->sh->nrules--;
+    }
+
+    tunnel->rules = stored;
+
+    return NGX_OK;
 }
 
 
@@ -237,7 +343,7 @@ ngx_inlets_rules_check_addr(ngx_inlets_rules_t *rules, struct sockaddr *sa)
         return rules->nallow ? NGX_DECLINED : NGX_OK;
     }
 
-    ranges = ngx_inlets_rules_ranges(rules);
+    ranges = ngx_inlets_rules_first_range(rules);
 
     if (ngx_inlets_rules_match(ranges
                                + rules->nallow * sizeof(struct inlets_cidr),
@@ -275,25 +381,43 @@ ngx_inlets_rules_match(u_char *p, ngx_uint_t n, u_char *addr)
 }
 
 
-/* All are compared, whichever matches. */
-
 ngx_int_t
 ngx_inlets_rules_check_basic(ngx_inlets_rules_t *rules,
     ngx_inlets_registry_t *reg, ngx_str_t *credentials)
 {
+    return ngx_inlets_rules_check(reg, rules->data, rules->nbasic,
+                                  credentials);
+}
+
+
+ngx_int_t
+ngx_inlets_rules_check_bearer(ngx_inlets_rules_t *rules,
+    ngx_inlets_registry_t *reg, ngx_str_t *token)
+{
+    return ngx_inlets_rules_check(reg, rules->data + rules->nbasic
+                                                     * NGX_INLETS_RULES_HASH,
+                                  rules->nbearer, token);
+}
+
+
+/* All are compared, whichever matches. */
+
+static ngx_int_t
+ngx_inlets_rules_check(ngx_inlets_registry_t *reg, u_char *hashes,
+    ngx_uint_t n, ngx_str_t *secret)
+{
     u_char      hash[NGX_INLETS_RULES_HASH];
     ngx_uint_t  i, found;
 
-    if (ngx_inlets_rules_hash(reg, credentials->data, credentials->len, hash)
-        != NGX_OK)
+    if (ngx_inlets_rules_hash(reg, secret->data, secret->len, hash) != NGX_OK)
     {
         return NGX_DECLINED;
     }
 
     found = 0;
 
-    for (i = 0; i < rules->nbasic; i++) {
-        found |= (CRYPTO_memcmp(hash, rules->data + i * NGX_INLETS_RULES_HASH,
+    for (i = 0; i < n; i++) {
+        found |= (CRYPTO_memcmp(hash, hashes + i * NGX_INLETS_RULES_HASH,
                                 NGX_INLETS_RULES_HASH)
                   == 0);
     }

@@ -29,6 +29,37 @@ typedef struct {
 } ngx_inlets_ports_t;
 
 
+/* Who gets in to a listed tunnel. */
+
+typedef struct {
+    ngx_str_t                    username;    /* empty: secret is a token */
+    ngx_str_t                    secret;
+} ngx_inlets_user_t;
+
+
+/* An entry of "tunnels" of a client. */
+
+typedef struct {
+    ngx_str_t                    name;
+    ngx_uint_t                   tcp;         /* 0: HTTP */
+    ngx_str_t                    upstream;
+    in_port_t                    upstream_port;    /* 0: it has none */
+    ngx_str_t                    label;       /* HTTP, lower case, or empty */
+    in_port_t                    port;        /* TCP, or 0 */
+    ngx_array_t                 *users;       /* of ngx_inlets_user_t, or NULL:
+                                                 the edge asks for nothing */
+    ngx_uint_t                   line;        /* in the file */
+
+    /* only told: 0, empty and NGX_CONF_UNSET_MSEC are not */
+
+    ngx_str_t                    host_header;
+    ngx_uint_t                   proxy_protocol;
+    ngx_msec_t                   connect_timeout;
+    ngx_msec_t                   idle_timeout;
+    ngx_uint_t                   insecure;
+} ngx_inlets_listed_t;
+
+
 /* An entry of "clients".  Strings end with a zero byte that isn't counted. */
 
 typedef struct ngx_inlets_identity_s  ngx_inlets_identity_t;
@@ -48,6 +79,10 @@ struct ngx_inlets_identity_s {
 
     ngx_str_t                    config;      /* JSON object: "config", or
                                                  empty: not given */
+    ngx_array_t                 *tunnels;     /* of ngx_inlets_listed_t, or
+                                                 NULL: none */
+    ngx_str_t                    list;        /* JSON array: what a client may
+                                                 know of them, or empty */
     ngx_uint_t                   line;        /* in the file */
 
     unsigned                     disabled:1;
@@ -98,6 +133,7 @@ struct ngx_inlets_settings_s {
     ngx_uint_t                   nclients;
     ngx_array_t                 *clients;     /* of ngx_inlets_identity_t *,
                                                  in the file's order */
+    ngx_uint_t                   nguarded;    /* listed tunnels with users */
     ngx_inlets_limit_t           global;
     ngx_inlets_notification_t    notification;
 
@@ -157,6 +193,15 @@ ngx_uint_t ngx_inlets_settings_name(ngx_inlets_identity_t *identity,
     ngx_str_t *label);
 ngx_uint_t ngx_inlets_settings_port(ngx_inlets_identity_t *identity,
     ngx_uint_t port);
+
+
+/*
+ * The entry that an HTTP tunnel stands for, or NULL: the one with its label (or
+ * empty), else one without a label for the same port of the local service, else
+ * the only one with users.  Of the identity, or (NULL) of all clients.
+ */
+ngx_inlets_listed_t *ngx_inlets_settings_listed(ngx_inlets_settings_t *s,
+    ngx_inlets_identity_t *identity, ngx_str_t *label, ngx_uint_t port);
 
 
 /* The settings' values, if they are given, over the directives'. */

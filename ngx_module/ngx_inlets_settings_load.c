@@ -245,6 +245,8 @@ ngx_inlets_settings_cleanup(void *data)
     for (i = 0; i < s->clients->nelts; i++) {
         ngx_explicit_memzero(identity[i]->secret.data,
                              identity[i]->secret.len);
+
+        ngx_inlets_settings_listed_wipe(identity[i]);
     }
 }
 

@@ -27,6 +27,26 @@ static const struct inlets_config_choice  ngx_inlets_settings_languages[] = {
 };
 
 
+static const struct inlets_config_choice  ngx_inlets_settings_types[] = {
+    { "http", 0, 0 },
+    { "tcp", 1, 0 },
+    { NULL, 0, 0 }
+};
+
+static const struct inlets_config_choice  ngx_inlets_settings_users[] = {
+    { "basic", NGX_INLETS_KEY_BASIC, 0 },
+    { "bearer", NGX_INLETS_KEY_BEARER, 0 },
+    { NULL, 0, 0 }
+};
+
+static const struct inlets_config_choice  ngx_inlets_settings_proxies[] = {
+    { "off", 0, 0 },
+    { "v1", 1, 0 },
+    { "v2", 2, 0 },
+    { NULL, 0, 0 }
+};
+
+
 #define NGX_INLETS_SETTINGS_RATE                                              \
     "bytes per second such as 1048576, 512k or 1m"
 
@@ -213,6 +233,204 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .def = "false",
       .since = "0.1.0",
       .meaning = "Keeps it out, and ends its tunnels." },
+
+    { .path = "clients[].tunnels[]",
+      .type = INLETS_CONFIG_LIST,
+      .id = NGX_INLETS_KEY_LISTED,
+      .since = "0.1.0",
+      .meaning = "Tunnels that the client brings up when it names none. "
+                 "At most 1000." },
+
+    { .path = "clients[].tunnels[].name",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_LISTED_NAME,
+      .min = 1,
+      .max = 64,
+      .expected = "a name",
+      .since = "0.1.0",
+      .meaning = "No two of a client are the same." },
+
+    { .path = "clients[].tunnels[].type",
+      .type = INLETS_CONFIG_CHOICE,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_LISTED_TYPE,
+      .choices = ngx_inlets_settings_types,
+      .since = "0.1.0",
+      .meaning = "What the tunnel is." },
+
+    { .path = "clients[].tunnels[].upstream",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_LISTED_UPSTREAM,
+      .min = 1,
+      .max = 512,
+      .expected = "a port, host:port or URL",
+      .since = "0.1.0",
+      .meaning = "The local service, as the client's `UPSTREAM`." },
+
+    { .path = "clients[].tunnels[].subDomain",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_LISTED_SUB_DOMAIN,
+      .max = 63,
+      .expected = "a name such as app",
+      .since = "0.1.0",
+      .meaning = "HTTP: its name. Without it: a random one." },
+
+    { .path = "clients[].tunnels[].remotePort",
+      .type = INLETS_CONFIG_INTEGER,
+      .id = NGX_INLETS_KEY_LISTED_PORT,
+      .max = 65535,
+      .def = "0",
+      .since = "0.1.0",
+      .meaning = "TCP: its public port. 0: a free one." },
+
+    { .path = "clients[].tunnels[].auth",
+      .type = INLETS_CONFIG_MAP,
+      .id = NGX_INLETS_KEY_LISTED_AUTH,
+      .since = "0.1.0",
+      .meaning = "HTTP: who of its visitors gets in. Enforced by the edge, "
+                 "in place of the client's own passwords, and never sent to "
+                 "it." },
+
+    { .path = "clients[].tunnels[].auth.enable",
+      .type = INLETS_CONFIG_BOOLEAN,
+      .id = NGX_INLETS_KEY_LISTED_ENABLE,
+      .def = "true",
+      .since = "0.1.0",
+      .meaning = "`false`: `users` are not asked for." },
+
+    { .path = "clients[].tunnels[].auth.users[]",
+      .type = INLETS_CONFIG_LIST,
+      .id = NGX_INLETS_KEY_LISTED_USERS,
+      .since = "0.1.0",
+      .meaning = "Any of them gets in; at most 16." },
+
+    { .path = "clients[].tunnels[].auth.users[].type",
+      .type = INLETS_CONFIG_CHOICE,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_USER_TYPE,
+      .choices = ngx_inlets_settings_users,
+      .since = "0.1.0",
+      .meaning = "`basic`: a user name and password; `bearer`: a token." },
+
+    { .path = "clients[].tunnels[].auth.users[].username",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_USER_NAME,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a user name without a colon",
+      .since = "0.1.0",
+      .meaning = "Of `basic`." },
+
+    { .path = "clients[].tunnels[].auth.users[].password",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_USER_PASSWORD,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a password",
+      .since = "0.1.0",
+      .meaning = "Of `basic`. Together with the user name at most 511 "
+                 "bytes." },
+
+    { .path = "clients[].tunnels[].auth.users[].token",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_USER_TOKEN,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a token without spaces",
+      .since = "0.1.0",
+      .meaning = "Of `bearer`." },
+
+    { .path = "clients[].tunnels[].auths[]",
+      .type = INLETS_CONFIG_LIST,
+      .id = NGX_INLETS_KEY_LISTED_AUTHS,
+      .since = "0.1.0",
+      .meaning = "An older place of `auth.users`, which is warned of." },
+
+    { .path = "clients[].tunnels[].auths[].type",
+      .type = INLETS_CONFIG_CHOICE,
+      .flags = INLETS_CONFIG_REQUIRED,
+      .id = NGX_INLETS_KEY_USER_TYPE,
+      .choices = ngx_inlets_settings_users,
+      .since = "0.1.0",
+      .meaning = "`basic`: a user name and password; `bearer`: a token." },
+
+    { .path = "clients[].tunnels[].auths[].username",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_USER_NAME,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a user name without a colon",
+      .since = "0.1.0",
+      .meaning = "Of `basic`." },
+
+    { .path = "clients[].tunnels[].auths[].password",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_USER_PASSWORD,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a password",
+      .since = "0.1.0",
+      .meaning = "Of `basic`. Together with the user name at most 511 "
+                 "bytes." },
+
+    { .path = "clients[].tunnels[].auths[].token",
+      .type = INLETS_CONFIG_STRING,
+      .flags = INLETS_CONFIG_SECRET,
+      .id = NGX_INLETS_KEY_USER_TOKEN,
+      .min = 1,
+      .max = NGX_INLETS_SETTINGS_USER,
+      .expected = "a token without spaces",
+      .since = "0.1.0",
+      .meaning = "Of `bearer`." },
+
+    { .path = "clients[].tunnels[].hostHeader",
+      .type = INLETS_CONFIG_STRING,
+      .id = NGX_INLETS_KEY_LISTED_HOST_HEADER,
+      .min = 1,
+      .max = 255,
+      .expected = "a host such as localhost:3000",
+      .since = "0.1.0",
+      .meaning = "HTTP: what the local service gets as `Host`, instead of "
+                 "the visitor's." },
+
+    { .path = "clients[].tunnels[].proxyProtocol",
+      .type = INLETS_CONFIG_CHOICE,
+      .id = NGX_INLETS_KEY_LISTED_PROXY_PROTOCOL,
+      .choices = ngx_inlets_settings_proxies,
+      .def = "off",
+      .since = "0.1.0",
+      .meaning = "The visitor's address goes before the bytes for the local "
+                 "service, so." },
+
+    { .path = "clients[].tunnels[].connectTimeout",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_LISTED_CONNECT_TIMEOUT,
+      .min = 1,
+      .max = NGX_INLETS_HOUR,
+      .since = "0.1.0",
+      .meaning = "How long connecting to the local service may take. "
+                 "Without it: as the client does." },
+
+    { .path = "clients[].tunnels[].idleTimeout",
+      .type = INLETS_CONFIG_TIME,
+      .id = NGX_INLETS_KEY_LISTED_IDLE_TIMEOUT,
+      .max = NGX_INLETS_HOUR,
+      .since = "0.1.0",
+      .meaning = "Ends a stream that carries nothing for so long. 0: never. "
+                 "Without it: as the client does." },
+
+    { .path = "clients[].tunnels[].upstreamInsecure",
+      .type = INLETS_CONFIG_BOOLEAN,
+      .id = NGX_INLETS_KEY_LISTED_INSECURE,
+      .def = "false",
+      .since = "0.1.0",
+      .meaning = "The client doesn't verify the certificate of an `https` "
+                 "service." },
 
     { .path = "bandwidthLimits",
       .type = INLETS_CONFIG_MAP,

@@ -35,15 +35,11 @@ static void ngx_inlets_settings_rate(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v, size_t *rate);
 static ngx_int_t ngx_inlets_settings_url(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
-static void ngx_inlets_settings_unused(ngx_inlets_settings_ctx_t *ctx,
-    const struct inlets_config_value *v);
 static ngx_int_t ngx_inlets_settings_given(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v,
     ngx_inlets_settings_secret_t *secret, ngx_uint_t file);
 static ngx_int_t ngx_inlets_settings_file_path(ngx_inlets_settings_ctx_t *ctx,
     ngx_str_t *path);
-static ngx_int_t ngx_inlets_settings_copy(ngx_inlets_settings_ctx_t *ctx,
-    const struct inlets_config_value *v, ngx_str_t *ret);
 
 
 int
@@ -127,7 +123,7 @@ ngx_inlets_settings_set(void *data, struct inlets_config *config,
 
     case NGX_INLETS_KEY_NOTIFY_INTERVAL:
     case NGX_INLETS_KEY_NOTIFY_ALERT:
-        ngx_inlets_settings_unused(ctx, v);
+        ngx_inlets_settings_warn(ctx, v, "has no effect");
         break;
 
     case NGX_INLETS_KEY_PUBLIC_ENABLED:
@@ -225,6 +221,9 @@ ngx_inlets_settings_set_limit(ngx_inlets_settings_ctx_t *ctx,
         ctx->client->download = 1;
         ngx_inlets_settings_rate(ctx, v, &ctx->client->limit.download);
         break;
+
+    default:
+        return ngx_inlets_settings_listed_set(ctx, v);
     }
 
     return NGX_OK;
@@ -295,7 +294,7 @@ ngx_inlets_settings_enter(ngx_inlets_settings_ctx_t *ctx,
         break;
 
     default:
-        return NGX_OK;
+        return ngx_inlets_settings_listed_set(ctx, v);
     }
 
     return v->item ? ngx_inlets_settings_entry(ctx, v, list) : NGX_OK;
@@ -335,6 +334,10 @@ ngx_inlets_settings_entry(ngx_inlets_settings_ctx_t *ctx,
 
     if (list == &ctx->limits) {
         return NGX_OK;
+    }
+
+    if (ngx_inlets_settings_listed_check(ctx, ctx->client) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (ctx->client_secret.line == 0) {
@@ -524,19 +527,19 @@ ngx_inlets_settings_url(ngx_inlets_settings_ctx_t *ctx,
 }
 
 
-/* Files that were written for another server hold it. */
+/* Files that were written for other servers hold such keys. */
 
-static void
-ngx_inlets_settings_unused(ngx_inlets_settings_ctx_t *ctx,
-    const struct inlets_config_value *v)
+void
+ngx_inlets_settings_warn(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v, const char *say)
 {
     u_char  *p, text[NGX_INLETS_SETTINGS_LINE];
 
     p = ngx_slprintf(text, text + NGX_INLETS_SETTINGS_LINE,
-                     "%V:%ui: %s: has no effect",
+                     "%V:%ui: %s: %s",
                      ctx->overrides ? &ctx->overrides->path
                                     : &ctx->load->path,
-                     (ngx_uint_t) v->line, v->key->path);
+                     (ngx_uint_t) v->line, v->key->path, say);
 
     ngx_inlets_settings_say(ctx, &ctx->load->warnings, text, p - text);
 }
@@ -681,7 +684,7 @@ ngx_inlets_settings_secret(ngx_inlets_settings_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_inlets_settings_copy(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v, ngx_str_t *ret)
 {

@@ -19,6 +19,24 @@ typedef struct {
 } ngx_inlets_settings_secret_t;
 
 
+/* The one of the client's tunnels at hand; lines are 0 without the key. */
+
+typedef struct {
+    ngx_inlets_listed_t         *tunnel;
+    ngx_inlets_user_t           *user;
+    ngx_uint_t                   type;        /* of the user, 0: not given */
+    ngx_uint_t                   password;    /* lines */
+    ngx_uint_t                   token;
+    ngx_uint_t                   label;
+    ngx_uint_t                   port;
+    ngx_uint_t                   host_header;
+    ngx_uint_t                   auth;
+    ngx_uint_t                   auths;
+    unsigned                     typed:1;     /* the tunnel, not the user */
+    unsigned                     disabled:1;
+} ngx_inlets_settings_listed_t;
+
+
 typedef struct {
     ngx_inlets_settings_load_t  *load;
     ngx_inlets_settings_t       *settings;
@@ -31,6 +49,7 @@ typedef struct {
                                                  with no more than a limit */
     ngx_inlets_identity_t       *client;      /* the one at hand */
     ngx_inlets_settings_secret_t client_secret;
+    ngx_inlets_settings_listed_t listed;
 
     ngx_inlets_settings_secret_t token;
     ngx_inlets_settings_secret_t notify;
@@ -45,6 +64,23 @@ int ngx_inlets_settings_set(void *data, struct inlets_config *config,
 /* The text, or what is in the file; name: of the key, for faults. */
 ngx_int_t ngx_inlets_settings_secret(ngx_inlets_settings_ctx_t *ctx,
     ngx_inlets_settings_secret_t *secret, const char *name, ngx_str_t *ret);
+
+ngx_int_t ngx_inlets_settings_copy(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v, ngx_str_t *ret);
+
+/*
+ * Of a client's tunnels: what set() gets of them, the check of all of them at
+ * the end of the client, and the end of their secrets.
+ */
+ngx_int_t ngx_inlets_settings_listed_set(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v);
+ngx_int_t ngx_inlets_settings_listed_check(ngx_inlets_settings_ctx_t *ctx,
+    ngx_inlets_identity_t *identity);
+void ngx_inlets_settings_listed_wipe(ngx_inlets_identity_t *identity);
+
+/* A key that is good for nothing, or no longer: a warning. */
+void ngx_inlets_settings_warn(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v, const char *say);
 
 /* One more of the faults or warnings. */
 void ngx_inlets_settings_say(ngx_inlets_settings_ctx_t *ctx,

@@ -162,11 +162,12 @@ for my $case ([ 'no object', '["authenticate","x"]' ],
 }
 
 refused('unknown type', 'unknown tunnel type "udp"', type => 'udp');
-refused('no type', 'unknown tunnel type ""', fields => { type => '' });
 refused('no MUX', 'this edge needs the MUX capability, which the client does '
         . 'not offer', flags => 95);
 refused('no capabilities', 'this edge needs the MUX capability, which the '
         . 'client does not offer', fields => { capabilities => undef });
+
+accepted('no type: it serves nothing', fields => { type => '' });
 
 $ws = accepted('more flags', flags => 65536 + 95);
 is($ws->{reply}{config}{negotiatedCapabilities}{flags}, 65536,
