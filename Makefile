@@ -255,7 +255,10 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 
 # of the client, what a test names here
 
-$(BUILD)/unit/http: $(BUILD)/obj/client/http.o $(BUILD)/obj/client/http_head.o \
+$(BUILD)/unit/activity: $(patsubst %,$(BUILD)/obj/client/%.o,activity log      \
+                            output term text)
+$(BUILD)/unit/activity: UNIT_LIBS += -luv -lcjson
+$(BUILD)/unit/http: $(patsubst %,$(BUILD)/obj/client/%.o,http http_head)       \
                     $(LLHTTP_OBJS)
 $(BUILD)/unit/http: UNIT_LIBS += $(LLHTTP_LIBS)
 $(BUILD)/unit/log: $(patsubst %,$(BUILD)/obj/client/%.o,log output term text)

@@ -9,6 +9,7 @@
 #include <uv.h>
 #include <yaml.h>
 
+#include "http.h"
 #include "inlets_protocol.h"
 #include "inlets_version.h"
 #include "libcurl.h"
@@ -93,5 +94,6 @@ inlets_version_print(bool all)
     print_library("libuv", uv_version_string(), UV_BUILT);
     print_library("cJSON", cJSON_Version(), CJSON_BUILT);
     print_library("libyaml", yaml_get_version_string(), NULL);
+    print_library("llhttp", inlets_http_library(), NULL);
     print_curl();
 }
