@@ -22,6 +22,8 @@ const struct inlets_command  inlets_commands[] = {
     { .name = "inlets",
       .summary = "shows a private web or TCP service through an nginx edge",
       .usage = LIST("client [flags] http|tcp UPSTREAM",
+                    "client [flags] -c FILE [NAME...]",
+                    "client check -c FILE [NAME...]",
                     "server [flags]",
                     "server reload [-c FILE]",
                     "forward [flags] -s SOURCE -t TARGET",
@@ -44,9 +46,14 @@ const struct inlets_command  inlets_commands[] = {
 
     { .name = "inlets client",
       .summary = "shows a local service through an edge",
-      .usage = LIST("[flags] http|tcp UPSTREAM"),
+      .usage = LIST("[flags] http|tcp UPSTREAM",
+                    "[flags] -c FILE [NAME...]",
+                    "[flags] --credentials ID:SECRET"),
       .text = LIST("UPSTREAM is the local service: a port, host:port or a "
-                   "URL. Flags may stand before and after the words."),
+                   "URL. Flags may stand before and after the words.",
+                   "NAMEs are tunnels of the file; without them all are "
+                   "started. With credentials, and no tunnel named by words "
+                   "or file, those that the edge lists are."),
       .examples = EXAMPLES(
           { "a web service as myapp.example.com",
             "inlets client -r example.com:443 --token-file token -s myapp "
@@ -57,7 +64,11 @@ const struct inlets_command  inlets_commands[] = {
           { "for some visitors only, who need a password",
             "inlets client -r example.com:443 --credentials-file login "
             "-s myapp --basic-auth-file users --allow-ip 192.0.2.0/24 "
-            "http 3000" }),
+            "http 3000" },
+          { "two of the tunnels in a file",
+            "inlets client -c client.yml web ssh" },
+          { "a systemd unit for such a command",
+            "inlets client --service -c /etc/inlets/client.yml" }),
       .exits = EXITS(
           { "ended by a signal, or by the end of a public tunnel's lifetime",
             EXIT_SUCCESS },
@@ -66,6 +77,19 @@ const struct inlets_command  inlets_commands[] = {
       .args = &inlets_client_args,
       .words = LIST("http", "tcp"),
       .run = inlets_client_main },
+
+    { .name = "inlets client check",
+      .summary = "tells what is wrong with a client's file",
+      .usage = LIST("[flags] -c FILE [NAME...]"),
+      .text = LIST("It reads the file, and those with secrets and "
+                   "certificates that it names, as a start would."),
+      .examples = EXAMPLES(
+          { "before a running client sees it",
+            "inlets client check -c client.yml.new" }),
+      .exits = EXITS(
+          { "it is good", EXIT_SUCCESS },
+          { "it is not, all that is wrong was told", EXIT_FAILURE }),
+      .args = &inlets_client_args },
 
     { .name = "inlets server",
       .summary = "runs a complete edge: nginx with the modules of inlets",

@@ -130,6 +130,17 @@ inlets_conf_add(struct inlets_conf *conf)
 }
 
 
+void
+inlets_conf_remove(struct inlets_conf *conf, size_t i)
+{
+    finish_tunnel(&conf->tunnels[i]);
+    conf->ntunnels--;
+
+    memmove(&conf->tunnels[i], &conf->tunnels[i + 1],
+            (conf->ntunnels - i) * sizeof(conf->tunnels[0]));
+}
+
+
 static bool
 same_text(const char *a, const char *b)
 {

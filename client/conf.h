@@ -106,6 +106,9 @@ int inlets_conf_set(char **field, const char *text);
 /* One more tunnel, zeroed but for defaults; NULL: no memory, or too many. */
 struct inlets_tunnel_conf *inlets_conf_add(struct inlets_conf *conf);
 
+/* The others move up. */
+void inlets_conf_remove(struct inlets_conf *conf, size_t i);
+
 /* Whether they are the same, in meaning. */
 bool inlets_edge_conf_same(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b);

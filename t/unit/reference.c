@@ -1,7 +1,7 @@
 /*
- * The reference of the settings file in README.md is what the table of keys
- * says.  With an argument: writes README.md so to the standard output, for
- * "make docs".
+ * The references of the settings file and of the client's file in README.md are
+ * what the tables of keys say.  With an argument: writes README.md so to the
+ * standard output, for "make docs".
  */
 
 #include "tap.h"
@@ -11,14 +11,33 @@
 
 #include "inlets_config.h"
 
+#include "../../client/conf_keys.c"
 #include "../../ngx_module/ngx_inlets_settings_table.c"
 
 
 #define README  "README.md"
-#define START   "<!-- settings: \"make docs\" writes this -->\n"
-#define END     "<!-- end of settings -->\n"
-
 #define SIZE    (256 * 1024)
+
+
+struct reference {
+    const char *name;
+    const char *start;
+    const char *end;
+    const struct inlets_config_key *keys;
+    const size_t *nkeys;
+};
+
+
+static const struct reference references[] = {
+    { "settings",
+      "<!-- settings: \"make docs\" writes this -->\n",
+      "<!-- end of settings -->\n",
+      ngx_inlets_settings_keys, &ngx_inlets_settings_nkeys },
+    { "client's file",
+      "<!-- client: \"make docs\" writes this -->\n",
+      "<!-- end of client -->\n",
+      inlets_conf_keys, &inlets_conf_nkeys }
+};
 
 
 static char readme[SIZE];
@@ -72,13 +91,29 @@ add_key(const struct inlets_config_key *key)
 
 
 static void
-make_section(void)
+make_section(const struct reference *reference)
 {
+    section[0] = '\0';
+
     add("| key | value | default | since | meaning |\n");
     add("| --- | --- | --- | --- | --- |\n");
 
-    for (size_t i = 0; i < ngx_inlets_settings_nkeys; i++) {
-        add_key(&ngx_inlets_settings_keys[i]);
+    for (size_t i = 0; i < *reference->nkeys; i++) {
+        add_key(&reference->keys[i]);
+    }
+}
+
+
+static void
+check(const struct reference *reference, const char *start, size_t len)
+{
+    make_section(reference);
+
+    if (!ok(len == strlen(section) && memcmp(start, section, len) == 0,
+            reference->name))
+    {
+        printf("# README.md does not tell of the keys as their table does: "
+               "run \"make docs\"\n");
     }
 }
 
@@ -90,35 +125,40 @@ main(int argc, char **argv)
 
     FILE *file = fopen(README, "r");
     size_t n = file ? fread(readme, 1, sizeof(readme) - 1, file) : 0;
+    const char *rest = readme;
 
     if (file) {
         fclose(file);
     }
 
     readme[n] = '\0';
-    make_section();
 
-    char *start = strstr(readme, START);
-    char *end = start ? strstr(start, END) : NULL;
+    for (size_t i = 0; i < sizeof(references) / sizeof(references[0]); i++) {
+        const struct reference *reference = &references[i];
+        const char *start = strstr(rest, reference->start);
+        const char *end = start ? strstr(start, reference->end) : NULL;
 
-    if (end == NULL) {
-        ok(false, "README.md has a place for the settings");
-        return tap_done();
+        if (end == NULL) {
+            ok(false, "README.md has a place for the keys");
+            return tap_done();
+        }
+
+        start += strlen(reference->start);
+
+        if (argc > 1) {
+            make_section(reference);
+            printf("%.*s%s", (int) (start - rest), rest, section);
+
+        } else {
+            check(reference, start, (size_t) (end - start));
+        }
+
+        rest = end;
     }
-
-    start += strlen(START);
 
     if (argc > 1) {
-        printf("%.*s%s%s", (int) (start - readme), readme, section, end);
+        printf("%s", rest);
         return 0;
-    }
-
-    n = (size_t) (end - start);
-
-    if (!ok(n == strlen(section) && memcmp(start, section, n) == 0,
-            "README.md tells of the keys as their table does"))
-    {
-        printf("# run \"make docs\"\n");
     }
 
     return tap_done();
