@@ -11,6 +11,7 @@ BUILD    ?= build
 DESTDIR  ?=
 PREFIX   ?= /usr/local
 MODULEDIR ?= /usr/lib/nginx/modules
+SHAREDIR ?= $(PREFIX)/share
 
 # The nginx to build for: Debian's nginx-dev, or any source tree, which is
 # copied and configured with NGINX_FLAGS; its binary comes with "make nginx".
@@ -111,11 +112,11 @@ else
 endif
 
 
-.PHONY: all modules client units llhttp nginx asan lint deps test-deps \
+.PHONY: all modules client manual units llhttp nginx asan lint deps test-deps \
         bench-deps run test test-bare bench fuzz docs install clean help FORCE
 .DELETE_ON_ERROR:
 
-all: modules client
+all: modules client manual
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -129,6 +130,7 @@ help:
 	@echo 'make test TESTS=t/name.t   runs some of the tests'
 	@echo 'make test-bare             the README on bare Debian 12 and 13'
 	@echo 'make bench                 measures'
+	@echo 'make manual                man pages and completions'
 	@echo 'make install, make clean   DESTDIR, PREFIX, MODULEDIR'
 
 
@@ -213,6 +215,28 @@ $(BUILD)/obj/client/server_nginx.o: $(BUILD)/moduledir.key
 $(BUILD)/obj/client/server_nginx.o: private FLAGS += \
     -DINLETS_MODULEDIR='"$(MODULEDIR)"'
 
+# what "inlets -V" tells of the modules' nginx; the client alone needs none
+
+ifneq ($(filter all modules nginx install lint,$(or $(MAKECMDGOALS),all)),)
+    ABI_NGINX := $(if $(wildcard $(NGINX_TREE)/src/core/nginx.h),             \
+                      $(NGX)/objs/Makefile)
+endif
+
+ABI_DIRS := $(addprefix -I$(NGX)/,objs src/core src/event src/os/unix)
+
+$(BUILD)/abi.h: FORCE | $(ABI_NGINX)
+	@mkdir -p $(BUILD)
+	@{ [ ! -f $(NGX)/objs/ngx_auto_config.h ] ||                          \
+	   printf '%s\n' '#include <ngx_config.h>' '#include <ngx_core.h>'    \
+	       '#include <nginx.h>' '= VERSION NGINX_VERSION'                 \
+	       '= SIGNATURE NGX_MODULE_SIGNATURE'                             \
+	   | $(CC) $(CPPFLAGS) $(ABI_DIRS) -E -P - 2> /dev/null               \
+	   | sed -n 's/" *"//g; s/^= /#define INLETS_NGINX_/p'; } > $@.new;   \
+	if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+$(BUILD)/obj/client/version.o: $(BUILD)/abi.h
+$(BUILD)/obj/client/version.o: private FLAGS += -include $(BUILD)/abi.h
+
 # "strict" is chosen when the parser is compiled, in the older version
 
 $(BUILD)/obj/llhttp/%.o: $(LLHTTP_SRC)/%.c $(BUILD)/flags.key
@@ -246,6 +270,30 @@ $(BUILD)/inlets: $(CLIENT_OBJS) $(LLHTTP_OBJS) $(SHARED)
 	@echo 'linking $@'
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
 
+
+# The manual and the completions are made from the client's own tables.
+
+MANUAL      := $(addprefix $(BUILD)/man/,inlets.1 inlets.yml.5)
+COMPLETIONS := $(addprefix $(BUILD)/completion/,bash zsh fish)
+
+manual: $(MANUAL) $(COMPLETIONS)
+
+$(BUILD)/obj/client/manual/manual.o: private FLAGS += -Iclient
+
+$(BUILD)/manual: $(BUILD)/obj/client/manual/manual.o                          \
+                 $(BUILD)/obj/ngx_module/ngx_inlets_settings_table.o          \
+                 $(filter-out %/main.o,$(CLIENT_OBJS)) $(LLHTTP_OBJS) $(SHARED)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) $(HARDEN) -o $@ $^ $(CLIENT_LIBS)
+
+$(BUILD)/man/%: $(BUILD)/manual
+	@mkdir -p $(@D)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $< $* > $@
+
+$(BUILD)/completion/%: $(BUILD)/inlets
+	@mkdir -p $(@D)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $< completion $* > $@
+
+
 units: $(UNITS)
 
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
@@ -267,7 +315,7 @@ $(BUILD)/unit/view: $(patsubst %,$(BUILD)/obj/client/%.o,view_draw pen text)
 
 .SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/t/unit/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
 
 
 asan:
@@ -316,7 +364,7 @@ run: deps
 
 
 test: test-deps
-	@$(MAKE) --no-print-directory -j$(JOBS) nginx client units asan
+	@$(MAKE) --no-print-directory -j$(JOBS) nginx client manual units asan
 	@BUILD="$(BUILD)" NGINX="$(NGINX)" JOBS="$(JOBS)" t/run $(TESTS)
 
 test-bare:
@@ -331,6 +379,20 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULEDIR)
 	install -m 755 $(BUILD)/inlets $(DESTDIR)$(PREFIX)/bin/inlets
 	install -m 644 $(BUILD)/modules/*.so $(DESTDIR)$(MODULEDIR)/
+	install -d $(DESTDIR)$(SHAREDIR)/man/man1                             \
+	    $(DESTDIR)$(SHAREDIR)/man/man5                                    \
+	    $(DESTDIR)$(SHAREDIR)/bash-completion/completions                 \
+	    $(DESTDIR)$(SHAREDIR)/zsh/site-functions                          \
+	    $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d
+	install -m 644 $(BUILD)/man/inlets.1 $(DESTDIR)$(SHAREDIR)/man/man1/
+	install -m 644 $(BUILD)/man/inlets.yml.5                              \
+	    $(DESTDIR)$(SHAREDIR)/man/man5/
+	install -m 644 $(BUILD)/completion/bash                               \
+	    $(DESTDIR)$(SHAREDIR)/bash-completion/completions/inlets
+	install -m 644 $(BUILD)/completion/zsh                                \
+	    $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_inlets
+	install -m 644 $(BUILD)/completion/fish                               \
+	    $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/inlets.fish
 
 clean:
 	rm -rf $(BUILD)

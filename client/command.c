@@ -17,6 +17,17 @@
 static const struct inlets_args  no_args = { .command = "inlets" };
 
 
+/* Of all commands: see args.c. */
+
+static const struct inlets_arg  common_flags[] = {
+    { .name = "help", .letter = 'h', .help = "this help" },
+    { .name = "version", .help = "the release's number" },
+    { .letter = 'V', .help = "more: protocols, nginx, libraries" }
+};
+
+#define COMMON_FLAGS  (sizeof(common_flags) / sizeof(common_flags[0]))
+
+
 const struct inlets_command  inlets_commands[] = {
 
     { .name = "inlets",
@@ -222,9 +233,8 @@ inlets_command_find(int n, char **words)
 }
 
 
-bool
-inlets_command_takes(const struct inlets_command *command,
-    const struct inlets_arg *row)
+static bool
+is_taken(const struct inlets_command *command, const struct inlets_arg *row)
 {
     if (command->only == NULL) {
         return true;
@@ -240,6 +250,55 @@ inlets_command_takes(const struct inlets_command *command,
 }
 
 
+const struct inlets_arg *
+inlets_command_flag(const struct inlets_command *command, size_t *i)
+{
+    size_t  n = command->args != NULL ? command->args->n : 0;
+
+    while (*i < n) {
+        const struct inlets_arg  *row = &command->args->table[(*i)++];
+
+        if (is_taken(command, row)) {
+            return row;
+        }
+    }
+
+    return *i < n + COMMON_FLAGS ? &common_flags[(*i)++ - n] : NULL;
+}
+
+
+bool
+inlets_command_is_below(const struct inlets_command *command,
+    const struct inlets_command *other)
+{
+    size_t  len = strlen(other->name);
+
+    return strncmp(command->name, other->name, len) == 0
+           && command->name[len] == ' '
+           && strchr(command->name + len + 1, ' ') == NULL;
+}
+
+
+enum inlets_value
+inlets_command_value(const struct inlets_arg *flag)
+{
+    if (flag->type == INLETS_ARG_FLAG) {
+        return INLETS_VALUE_NONE;
+    }
+
+    if (flag->choices != NULL) {
+        return INLETS_VALUE_CHOICE;
+    }
+
+    if (strcmp(flag->value, "FILE") == 0 || strcmp(flag->value, "PATH") == 0) {
+        return INLETS_VALUE_FILE;
+    }
+
+    return strcmp(flag->value, "DIR") == 0 ? INLETS_VALUE_DIR
+                                           : INLETS_VALUE_ANY;
+}
+
+
 void
 inlets_command_unknown(const char *word)
 {
@@ -249,10 +308,10 @@ inlets_command_unknown(const char *word)
     inlets_nearest_start(&nearest, word, strlen(word));
 
     for (size_t i = 1; i < inlets_ncommands; i++) {
-        const char  *last = inlets_commands[i].name + strlen(top) + 1;
+        const struct inlets_command  *command = &inlets_commands[i];
 
-        if (strchr(last, ' ') == NULL) {
-            inlets_nearest_try(&nearest, last);
+        if (inlets_command_is_below(command, &inlets_commands[0])) {
+            inlets_nearest_try(&nearest, command->name + strlen(top) + 1);
         }
     }
 

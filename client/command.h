@@ -55,9 +55,29 @@ const struct inlets_command *inlets_command_find(int n, char **words);
 const struct inlets_command *inlets_command_below(const char *name,
     const char *word);
 
-/* Whether a row of command->args counts for it. */
-bool inlets_command_takes(const struct inlets_command *command,
-    const struct inlets_arg *row);
+/*
+ * The flags of a command, one a call, those that all have at the end; then
+ * NULL.  *i is 0 before the first call.  "-V" has no name, only a letter; and
+ * flags without a variable have no env.
+ */
+const struct inlets_arg *inlets_command_flag(
+    const struct inlets_command *command, size_t *i);
+
+/* The command is one word behind the other, as "inlets server reload". */
+bool inlets_command_is_below(const struct inlets_command *command,
+    const struct inlets_command *other);
+
+
+enum inlets_value {
+    INLETS_VALUE_NONE = 0,
+    INLETS_VALUE_ANY,
+    INLETS_VALUE_CHOICE,
+    INLETS_VALUE_FILE,
+    INLETS_VALUE_DIR
+};
+
+/* What can be told of a flag's value. */
+enum inlets_value inlets_command_value(const struct inlets_arg *flag);
 
 /*
  * The help of a command, or of the longer one of this name and the words:

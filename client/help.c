@@ -103,10 +103,13 @@ print_row(const struct inlets_arg *row)
     char  letter[8] = "    ";
 
     if (row->letter) {
-        snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+        snprintf(letter, sizeof(letter), "-%c%s", row->letter,
+                 row->name != NULL ? ", " : "");
     }
 
-    snprintf(flag, sizeof(flag), "%s--%s%s%s", letter, row->name,
+    snprintf(flag, sizeof(flag), "%s%s%s%s%s", letter,
+             row->name != NULL ? "--" : "",
+             row->name != NULL ? row->name : "",
              row->value != NULL ? " " : "",
              row->value != NULL ? row->value : "");
 
@@ -118,53 +121,40 @@ print_row(const struct inlets_arg *row)
     }
 
     print_words(row->help, HELP_COLUMN, HELP_COLUMN, "");
-    print_environment(row);
+
+    if (row->env != NULL) {
+        print_environment(row);
+    }
 }
 
 
 static void
 print_flags(const struct inlets_command *command)
 {
-    const struct inlets_args  *args = command->args;
-    bool                       some = false;
+    const struct inlets_arg  *flag;
 
-    for (size_t i = 0; args != NULL && i < args->n; i++) {
-        if (!inlets_command_takes(command, &args->table[i])) {
-            continue;
-        }
+    printf("\nFlags%s:\n", command->args != NULL && command->args->n > 0
+                            ? ", with their environment variables (a flag "
+                              "wins)" : "");
 
-        if (!some) {
-            printf("\nFlags, with their environment variables (a flag "
-                   "wins):\n");
-            some = true;
-        }
-
-        print_row(&args->table[i]);
+    for (size_t i = 0; (flag = inlets_command_flag(command, &i)) != NULL; ) {
+        print_row(flag);
     }
-
-    if (!some) {
-        printf("\nFlags:\n");
-    }
-
-    printf("  %-*s this help\n", FLAG_COLUMN, "-h, --help");
-    printf("  %-*s the release's number\n", FLAG_COLUMN, "    --version");
-    printf("  %-*s more: protocols, nginx, libraries\n", FLAG_COLUMN, "-V");
 }
 
 
-/* The commands below this one. */
+/* Below the program: all of them. */
 
 static void
 print_commands(const struct inlets_command *command)
 {
-    size_t  len = strlen(command->name);
-    bool    some = false;
+    bool  some = false;
 
-    for (size_t i = 0; i < inlets_ncommands; i++) {
+    for (size_t i = 1; i < inlets_ncommands; i++) {
         const struct inlets_command  *c = &inlets_commands[i];
 
-        if (c == command || strncmp(c->name, command->name, len) != 0
-            || c->name[len] != ' ')
+        if (command != &inlets_commands[0]
+            && !inlets_command_is_below(c, command))
         {
             continue;
         }

@@ -27,8 +27,8 @@ sub make {
 # Installed, and moved to where others expect it.
 
 SKIP: {
-    skip 'sanitizers are not for this', 11 if Inlets::Test::preload();
-    skip 'linked into nginx', 11 if Inlets::Test::modules() < 2;
+    skip 'sanitizers are not for this', 16 if Inlets::Test::preload();
+    skip 'linked into nginx', 16 if Inlets::Test::modules() < 2;
 
     my $dest = "$t->{dir}/dest";
     my $build = "BUILD=\Q$Inlets::Test::BUILD\E";
@@ -54,6 +54,14 @@ SKIP: {
                    'PREFIX=/opt/inlets MODULEDIR=/opt/modules');
     ok($good, 'PREFIX and MODULEDIR');
     ok(-x "$dest/2/opt/inlets/bin/inlets", 'the client there');
+
+    for my $file (qw(man/man1/inlets.1 man/man5/inlets.yml.5
+                     bash-completion/completions/inlets
+                     zsh/site-functions/_inlets
+                     fish/vendor_completions.d/inlets.fish))
+    {
+        ok(-s "$dest/2/opt/inlets/share/$file", "$file there");
+    }
     ok(-f "$dest/2/opt/modules/ngx_http_inlets_module.so", 'the module there');
 
     # what nginx would load
