@@ -213,13 +213,15 @@ enter_or_leave(struct inlets_conf_reader *r,
 }
 
 
+/* An item with a fault has another in its place: the list is not empty. */
+
 static int
 set_access(struct inlets_conf_reader *r, const struct inlets_config_value *v)
 {
     struct inlets_access_conf  *access = &r->tunnel->access;
     struct inlets_cidr          cidr;
     char                        secret[AUTH_FILE_MAX];
-    const char                 *why;
+    const char                 *why, *text = v->text;
     int                         rc;
 
     switch (v->key->id) {
@@ -232,8 +234,7 @@ set_access(struct inlets_conf_reader *r, const struct inlets_config_value *v)
             inlets_config_error(r->config, v->line, NULL, "%s", why);
         }
 
-        return inlets_value_append(&access->basic, why == NULL ? v->text
-                                                               : "x:x");
+        return inlets_value_append(&access->basic, why == NULL ? text : "x:x");
 
     case INLETS_KEY_BASIC_AUTH_FILE:
         if (!inlets_conf_secret(r, v, "basic auth file", true, secret,
@@ -256,11 +257,11 @@ set_access(struct inlets_conf_reader *r, const struct inlets_config_value *v)
         inlets_config_error(r->config, v->line, NULL, "expected an address or "
                             "a range such as 10.0.0.0/8, found \"%s\"",
                             v->text);
-        return 0;
+        text = "::";
     }
 
     return inlets_value_append(v->key->id == INLETS_KEY_ALLOW_IP
-                               ? &access->allow : &access->deny, v->text);
+                               ? &access->allow : &access->deny, text);
 }
 
 

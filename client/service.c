@@ -64,6 +64,7 @@ struct service {
     char                          program[PATH_MAX];
     char                          config[PATH_MAX];     /* empty: none */
     char                          secret[SECRET_FILES][PATH_MAX];
+    bool                          missing[SECRET_FILES];
     char                          other[OTHER_FILES][PATH_MAX];
 };
 
@@ -309,6 +310,26 @@ print_exec(const struct service *s)
 }
 
 
+/* A word for a shell. */
+
+static void
+print_quoted(const char *word)
+{
+    putchar('\'');
+
+    for (const char *p = word; *p != '\0'; p++) {
+        if (*p == '\'') {
+            printf("'\\''");
+
+        } else {
+            putchar(*p);
+        }
+    }
+
+    putchar('\'');
+}
+
+
 static void
 print_head(const struct service *s)
 {
@@ -316,17 +337,20 @@ print_head(const struct service *s)
            "# /etc/systemd/system/" UNIT ", then as root:\n#\n");
 
     for (size_t i = 0; i < SECRET_FILES; i++) {
-        if (*s->secret[i] != '\0') {
-            printf("#   install -D -m 600 /dev/null %s    (then write %s "
-                   "into it)\n", s->secret[i], secret_files[i].holds);
+        if (s->missing[i]) {
+            printf("#   install -D -m 600 /dev/null %s\n"
+                   "#       (and write into it: %s)\n", s->secret[i],
+                   secret_files[i].holds);
         }
     }
 
     if (*s->config != '\0') {
         printf("#   groupadd --system inlets\n"
-               "#   chgrp inlets %s && chmod 640 %s\n"
-               "#   (and the same for the files it names)\n", s->config,
-               s->config);
+               "#   chgrp inlets ");
+        print_quoted(s->config);
+        printf("\n#   chmod 640 ");
+        print_quoted(s->config);
+        printf("\n#       (and the same for the files it names)\n");
     }
 
     printf("#   systemctl daemon-reload\n"
@@ -448,6 +472,7 @@ find_secret(struct service *s, size_t i)
 
     if (text) {
         snprintf(s->secret[i], PATH_MAX, SECRETS "%s", file->id);
+        s->missing[i] = true;
     }
 
     return INLETS_OK;
