@@ -81,6 +81,32 @@ same_text(const char *a, const char *b)
 }
 
 
+/* For plain edges libwebsockets does without TLS, which takes memory. */
+
+static int
+prepare_monitors(struct inlets_client *c, const struct inlets_edge *edge)
+{
+    bool  tls = edge->tls != NULL;
+
+    if (tls && c->tls == NULL) {
+        c->tls = inlets_tls_create_follower();
+
+        if (c->tls == NULL) {
+            return INLETS_E_INVALID;
+        }
+    }
+
+    if (tls && inlets_tls_follow(c->tls, edge->tls, &edge->conf->remote,
+                                 edge->conf->insecure)
+               != INLETS_OK)
+    {
+        return INLETS_E_INVALID;
+    }
+
+    return c->lws[tls] != NULL ? INLETS_OK : inlets_monitor_prepare(c, tls);
+}
+
+
 /* Makes conf, of which it takes the reference, the one in force. */
 
 static int
@@ -95,11 +121,7 @@ use_conf(struct inlets_client *c, struct inlets_conf *conf)
             return INLETS_E_INVALID;
         }
 
-        if (edge->tls != NULL
-            && inlets_tls_follow(c->tls, edge->tls, &edge->conf->remote,
-                                 edge->conf->insecure)
-               != INLETS_OK)
-        {
+        if (prepare_monitors(c, edge) != INLETS_OK) {
             inlets_edge_unref(edge);
             return INLETS_E_INVALID;
         }
@@ -268,8 +290,13 @@ finish_loop(struct inlets_client *c)
 
     /* libwebsockets closes step by step, with turns of the loop in between */
 
-    for (unsigned i = 0; i < LWS_CLOSING_STEPS && c->lws != NULL; i++) {
-        lws_context_destroy(c->lws);
+    for (unsigned i = 0; i < LWS_CLOSING_STEPS; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            if (c->lws[k] != NULL) {
+                lws_context_destroy(c->lws[k]);
+            }
+        }
+
         run_out(c);
     }
 
@@ -359,16 +386,8 @@ start_client(struct inlets_client *c)
         return -1;
     }
 
-    c->tls = inlets_tls_create_follower();
-
-    if (c->tls == NULL || use_conf(c, conf) != INLETS_OK) {
+    if (use_conf(c, conf) != INLETS_OK) {
         inlets_conf_unref(conf);
-        return -1;
-    }
-
-    c->lws = inlets_monitor_context_create(c);
-
-    if (c->lws == NULL) {
         return -1;
     }
 

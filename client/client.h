@@ -35,8 +35,9 @@ struct inlets_client {
     struct inlets_conf           *conf;         /* in force */
 
     uv_loop_t                     loop;
-    struct lws_context           *lws;
-    SSL_CTX                      *tls;          /* of lws, follows the edge's */
+    struct lws_context           *lws[2];       /* plain, TLS: when needed */
+    SSL_CTX                      *tls;          /* of the latter, follows the
+                                                   edge's */
     struct inlets_edge           *edge;         /* of conf */
 
     struct inlets_pool            blocks;

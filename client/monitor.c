@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 
 #include "event.h"
+#include "inlets_error.h"
 #include "inlets_protocol.h"
 #include "log.h"
 
@@ -110,7 +111,7 @@ drop(struct inlets_monitor *m)
         lws_set_timeout(m->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 
         /* outside its own callbacks it looks at timers with the next event */
-        lws_cancel_service(m->client->lws);
+        lws_cancel_service(m->client->lws[m->edge->tls != NULL]);
     }
 }
 
@@ -683,21 +684,18 @@ lws_log(int level, const char *line)
 }
 
 
-struct lws_context *
-inlets_monitor_context_create(struct inlets_client *client)
+int
+inlets_monitor_prepare(struct inlets_client *client, bool tls)
 {
     void                              *loops[] = { &client->loop };
-    struct lws_context                *context;
     struct lws_context_creation_info   info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = monitor_protocols,
-        .options = LWS_SERVER_OPTION_LIBUV
-                   |LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .provided_client_ssl_ctx = client->tls,
+        .options = LWS_SERVER_OPTION_LIBUV,
         .foreign_loops = loops,
         .fd_limit_per_thread = MONITOR_FDS,
         .timeout_secs = MONITOR_LWS_TIMEOUT,
-        .pcontext = &client->lws,   /* NULL once it is gone */
+        .pcontext = &client->lws[tls],  /* NULL once it is gone */
         .gid = (gid_t) -1,
         .uid = (uid_t) -1
     };
@@ -705,14 +703,18 @@ inlets_monitor_context_create(struct inlets_client *client)
     lws_set_log_level(inlets_log_enabled(INLETS_LOG_DEBUG)
                       ? LLL_ERR|LLL_WARN|LLL_NOTICE : LLL_ERR, lws_log);
 
-    context = lws_create_context(&info);
-
-    if (context == NULL) {
-        inlets_log_fatal("cannot set up libwebsockets with libuv; is its "
-                         "package libwebsockets-evlib-uv there?");
+    if (tls) {
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        info.provided_client_ssl_ctx = client->tls;
     }
 
-    return context;
+    if (lws_create_context(&info) == NULL) {
+        inlets_log_fatal("cannot set up libwebsockets with libuv; is its "
+                         "package libwebsockets-evlib-uv there?");
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
 }
 
 
@@ -748,7 +750,7 @@ start_connecting(struct inlets_monitor *m)
     inlets_url_authority(url, false, m->host);
     snprintf(m->path, sizeof(m->path), "%s" INLETS_PATH_MONITOR, url->path);
 
-    info.context = m->client->lws;
+    info.context = m->client->lws[url->tls];
     info.address = m->address;
     info.port = url->port;
     info.path = m->path;

@@ -79,9 +79,11 @@ struct inlets_monitor *inlets_monitor_create(struct inlets_client *client,
     const struct inlets_monitor_handlers *handlers, void *data);
 void inlets_monitor_destroy(struct inlets_monitor *monitor);
 
-/* libwebsockets' side; NULL after a message on standard error. */
-struct lws_context *inlets_monitor_context_create(
-    struct inlets_client *client);
+/*
+ * libwebsockets' side: plain, or with the TLS settings of the client, which are
+ * then there.  0, or negative after a message on standard error.
+ */
+int inlets_monitor_prepare(struct inlets_client *client, bool tls);
 
 
 #endif /* INLETS_MONITOR_H */
