@@ -246,7 +246,7 @@ ngx_inlets_settings_cleanup(void *data)
         ngx_explicit_memzero(identity[i]->secret.data,
                              identity[i]->secret.len);
 
-        ngx_inlets_settings_listed_wipe(identity[i]);
+        ngx_inlets_settings_users_wipe(identity[i]);
     }
 }
 

@@ -69,14 +69,24 @@ ngx_int_t ngx_inlets_settings_copy(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v, ngx_str_t *ret);
 
 /*
- * Of a client's tunnels: what set() gets of them, the check of all of them at
- * the end of the client, and the end of their secrets.
+ * Of a client's tunnels: what set() gets of them, and the check of all of them
+ * at the end of the client.
  */
 ngx_int_t ngx_inlets_settings_listed_set(ngx_inlets_settings_ctx_t *ctx,
     const struct inlets_config_value *v);
 ngx_int_t ngx_inlets_settings_listed_check(ngx_inlets_settings_ctx_t *ctx,
     ngx_inlets_identity_t *identity);
-void ngx_inlets_settings_listed_wipe(ngx_inlets_identity_t *identity);
+
+/*
+ * Of their users: the list and its items, the values of one, the check at the
+ * end of the tunnel, and the end of all secrets.
+ */
+ngx_int_t ngx_inlets_settings_users(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v);
+ngx_int_t ngx_inlets_settings_user(ngx_inlets_settings_ctx_t *ctx,
+    const struct inlets_config_value *v);
+void ngx_inlets_settings_users_check(ngx_inlets_settings_ctx_t *ctx);
+void ngx_inlets_settings_users_wipe(ngx_inlets_identity_t *identity);
 
 /* A key that is good for nothing, or no longer: a warning. */
 void ngx_inlets_settings_warn(ngx_inlets_settings_ctx_t *ctx,

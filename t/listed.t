@@ -9,6 +9,7 @@ use MIME::Base64;
 use Test::More;
 
 use Inlets::Test;
+use Inlets::Test::Webhook;
 
 sub basic { (authorization => 'Basic ' . encode_base64($_[0], '')) }
 sub bearer { (authorization => "Bearer $_[0]") }
@@ -47,7 +48,7 @@ my $web_entry = [ 'name: web', 'type: http', 'upstream: 3000',
 my $ssh_entry = [ 'name: ssh', 'type: tcp', 'upstream: 10.0.0.5:22' ];
 
 
-my %t = map { $_ => Inlets::Test->new(workers => $_) } 1, 4;
+my %t = map { $_ => Inlets::Test->new(workers => $_) } 1, 2, 4;
 
 for my $workers (1, 4) {
     my $t = $t{$workers};
@@ -420,3 +421,179 @@ for my $workers (1, 4) {
 
     $t->finish();
 }
+
+
+# What the file may say.
+
+my $t = $t{2};
+
+sub said {
+    my ($text) = @_;
+
+    $t->file('try.yml', $text);
+
+    my ($good, $said) = $t->test_conf($t->edge(domain => '',
+        token => 'inlets_config try.yml;')->read_file('nginx.conf'));
+    my $path = $t->dir() . '/try.yml';
+
+    ok($said !~ /xyzzy/, 'no secret is told');
+
+    return ($good ? 1 : 0,
+            map { /\[(?:emerg|warn)\] (?:\d+#\d+: )?\Q$path\E:(.*)/ ? $1 : () }
+                split /\n/, $said);
+}
+
+# tunnels: entries in the flow style, in line 6 and on
+sub wrong {
+    my ($name, $tunnels, @expected) = @_;
+    my @tunnels = ref $tunnels ? @$tunnels : $tunnels;
+    my ($good, @said) = said("clients:\n- clientId: a\n  clientSecret: b\n"
+        . "  allow: {subDomains: ['app*'], ports: [1-99]}\n  tunnels:\n"
+        . join '', map { "  - {$_}\n" } @tunnels);
+
+    is($good, 0, "$name: refused");
+    is_deeply(\@said, \@expected, "$name: told");
+}
+
+my $http = 'name: w, type: http, upstream: 80';
+my $tcp = 'name: s, type: tcp, upstream: 22';
+my $at = 'clients[0].tunnels';
+my $older = 'clients[].tunnels[].auths[]: is an older name of auth.users';
+
+wrong('nothing', '', "6: ${at}[0].name: is missing, expected a name, 1 to 64 "
+      . 'bytes', "6: ${at}[0].type: is missing, expected one of http, tcp",
+      "6: ${at}[0].upstream: is missing, expected a port, host:port or URL, "
+      . '1 to 512 bytes');
+wrong('a name as flags have', 'name: -x, type: tcp, upstream: 1',
+      "6: ${at}[0].name: expected a name that does not start with '-', as "
+      . 'flags do');
+wrong('no upstream', 'name: w, type: http, upstream: "a b:80"',
+      "6: ${at}[0].upstream: expected a port, host:port or URL, found "
+      . '"a b:80": invalid host');
+wrong('a port too high', 'name: w, type: http, upstream: 65536',
+      "6: ${at}[0].upstream: expected a port, host:port or URL, found "
+      . '"65536": the port is not a number from 1 to 65535');
+wrong('a label', "$http, subDomain: a.b",
+      "6: ${at}[0].subDomain: expected a name such as app, found \"a.b\": "
+      . 'invalid character in a name');
+wrong('names twice', [ $http, $tcp, "$http, subDomain: app" ],
+      "8: ${at}[2].name: is duplicate, the other is in line 6");
+wrong('labels twice', [ "$http, subDomain: app", 'name: x, type: http, '
+                        . 'upstream: 81, subDomain: APP' ],
+      "7: ${at}[1].subDomain: is duplicate, the other is in line 6");
+wrong('ports twice', [ "$tcp, remotePort: 7", 'name: x, type: tcp, upstream: '
+                       . '81, remotePort: 7' ],
+      "7: ${at}[1].remotePort: is duplicate, the other is in line 6");
+wrong('a label not allowed', "$http, subDomain: other",
+      "6: ${at}[0].subDomain: is not one of allow.subDomains");
+wrong('a port not allowed', "$tcp, remotePort: 100",
+      "6: ${at}[0].remotePort: is not one of allow.ports");
+wrong('http keys', "$tcp, subDomain: app, hostHeader: x, auths: "
+      . '[{type: bearer, token: xyzzy}]',
+      "6: ${at}[0].subDomain: is only for http tunnels",
+      "6: ${at}[0].hostHeader: is only for http tunnels",
+      "6: ${at}[0].auths: is only for http tunnels", "6: $older");
+wrong('tcp keys', "$http, remotePort: 9",
+      "6: ${at}[0].remotePort: is only for tcp tunnels");
+wrong('a host', "$http, hostHeader: 'a b'",
+      "6: ${at}[0].hostHeader: expected a host such as localhost:3000, found "
+      . '"a b"');
+wrong('both places', "$http, auth: {enable: false}, auths: []",
+      "6: ${at}[0].auths: is given as well as \"auth\" in line 6, expected "
+      . 'one of them', "6: $older");
+wrong('no users', "$http, auth: {enable: true}",
+      "6: ${at}[0].auth: expected \"users\", or \"enable: false\"");
+wrong('users: none', "$http, auth: {users: []}",
+      "6: ${at}[0].auth: expected \"users\", or \"enable: false\"");
+wrong('half a user', "$http, auth: {users: [{type: basic}, {type: bearer}, "
+      . '{username: x}]}',
+      "6: ${at}[0].auth.users[0].username: is missing, expected a user name",
+      "6: ${at}[0].auth.users[0].password: is missing, expected a password",
+      "6: ${at}[0].auth.users[1].token: is missing, expected a token",
+      "6: ${at}[0].auth.users[2].type: is missing, expected one of basic, "
+      . 'bearer');
+wrong('mixed users', "$http, auth: {users: [{type: basic, username: a, "
+      . 'password: xyzzy, token: xyzzy}, {type: bearer, token: xyzzy, '
+      . 'password: xyzzy}]}',
+      "6: ${at}[0].auth.users[0].token: is only for type bearer",
+      "6: ${at}[0].auth.users[1].password: is only for type basic");
+wrong('users that no header holds', "$http, auth: {users: [{type: basic, "
+      . 'username: "a:b", password: xyzzy}, {type: bearer, token: "xyzzy y"}, '
+      . '{type: basic, username: ' . 'a' x 300 . ', password: '
+      . 'x' x 300 . '}]}',
+      "6: ${at}[0].auth.users[0].username: expected a user name without a "
+      . 'colon', "6: ${at}[0].auth.users[1].token: expected a token of ASCII "
+      . 'characters without spaces',
+      "6: ${at}[0].auth.users[2].password: is too long, expected at most 511 "
+      . 'bytes together with the user name');
+wrong('many users', "$http, auth: {users: ["
+      . join(', ', ('{type: bearer, token: xyzzy}') x 17) . ']}',
+      "6: ${at}[0].auth.users: expected at most 16 users");
+wrong('many tunnels', [ map { "name: n$_, type: tcp, upstream: 1" } 1 .. 1001 ],
+      '2: clients[0].tunnels: expected at most 1000 tunnels, found 1001');
+wrong('a list too long', [ map { "name: n$_, type: http, upstream: 1, "
+                                 . 'hostHeader: ' . 'a.' x 100 . 'a' }
+                               1 .. 900 ],
+      '2: clients[0].tunnels: is too long, expected at most 196608 bytes of '
+      . 'JSON to send, found 235693');
+
+my ($good, @warned) = said("clients:\n- clientId: a\n  clientSecret: b\n"
+    . "  tunnels:\n  - {name: w, type: http, upstream: 80, auths: "
+    . "[{type: bearer, token: xyzzy}]}\n"
+    . "  - {name: x, type: http, upstream: '[::1]:81', subDomain: '', "
+    . "remotePort: 0, auth: }\n");
+is($good, 1, 'an older file');
+is_deeply(\@warned, [ "5: $older" ], 'is warned of');
+
+
+# A long list reaches its client, and what it has changed to.  Nobody is told
+# of coordinators; one that is silent is cut off.
+
+my $hook = Inlets::Test::Webhook->start($t);
+
+my $write = sub {
+    my ($n, $more) = @_;
+
+    $t->mark();
+    $t->file('new.yml', ($more || '') . "notification: {provider: webhook, "
+        . 'url: "' . $hook->url('/x') . "\"}\nclients:\n"
+        . entry('alice', [ map { [ "name: n$_", 'type: http', 'upstream: 1',
+                                   'hostHeader: ' . 'a.' x 60 . 'a' ] }
+                               1 .. $n ]));
+    rename $t->dir . '/new.yml', $t->dir . '/try.yml' or die $!;
+};
+
+$write->(1000);
+$t->edge(domain => 'inlets_domain example.com;',
+         token => 'inlets_config try.yml;')->run();
+
+my %alice = (auth => 'credentials', client => 'alice',
+             secret => 'xyzzy-alice');
+my $c = $t->login(%alice, fields => { type => '' });
+
+is(scalar @{$c->{reply}{config}{tunnels}}, 1000, 'a thousand tunnels');
+is_deeply([ sort keys %{$c->wait_event('@@CONFIG')} ],
+          [ 'pingInterval', 'pingTimeout' ], 'once');
+
+for my $n (1, 999) {
+    $write->($n);
+    is(scalar @{($c->wait_event('@@CONFIG') || {})->{tunnels} || []}, $n,
+       "changed: $n");
+}
+
+ok($t->login(%alice, name => 'real')->{reply}{ok}, 'a tunnel');
+ok($hook->wait_post(0, 'client_online'), 'is told of');
+
+$write->(1, "heartbeat: {interval: 200ms, timeout: 1s}\n");
+my $config = $c->wait_event('@@CONFIG');
+is($config->{pingInterval}, 200, 'heartbeat');
+is(scalar @{$config->{tunnels}}, 1, 'and the tunnels');
+ok($t->wait_log(qr/coordinator \S+ client alice ended: client is silent/),
+   'silent');
+ok($c->ended(), 'closed');
+ok($hook->wait_post(0, 'client_offline'), 'the tunnel has ended');
+is_deeply([ map { $_->{json}{host} } map { $hook->posts("client_$_") }
+                                         'online', 'offline' ],
+          [ ('real.example.com') x 2 ], 'nobody is told of coordinators');
+
+$t->finish();
