@@ -403,6 +403,7 @@ close_all(struct inlets_forward *f)
 
     inlets_resolver_destroy(f->source);
     inlets_resolver_destroy(f->target);
+    inlets_log_detach();
 
     for (unsigned n = 0; n < FORWARD_TURNS; n++) {
         if (uv_run(&f->loop, UV_RUN_NOWAIT) == 0) {
@@ -445,6 +446,7 @@ run(const struct inlets_forward_options *options)
         return EXIT_FAILURE;
     }
 
+    inlets_log_attach(&f.loop);
     init_handles(&f);
 
     if (start(&f) == 0) {
@@ -457,6 +459,7 @@ run(const struct inlets_forward_options *options)
 
     if (listened) {
         report(&f.counts);
+        inlets_log_detach();
     }
 
     if (!closed) {

@@ -380,6 +380,7 @@ run(struct server *s)
     }
 
     inlets_server_folder_remove(&s->folder);
+    inlets_log_detach();
 
     return status;
 }
