@@ -311,6 +311,8 @@ $(BUILD)/unit/http: $(patsubst %,$(BUILD)/obj/client/%.o,http http_head)       \
 $(BUILD)/unit/http: UNIT_LIBS += $(LLHTTP_LIBS)
 $(BUILD)/unit/log: $(patsubst %,$(BUILD)/obj/client/%.o,log output term text)
 $(BUILD)/unit/log: UNIT_LIBS += -luv -lcjson
+$(BUILD)/unit/output: $(BUILD)/obj/client/output.o
+$(BUILD)/unit/output: UNIT_LIBS += -luv
 $(BUILD)/unit/view: $(patsubst %,$(BUILD)/obj/client/%.o,view_draw pen text)
 
 .SECONDARY: $(UNITS:$(BUILD)/unit/%=$(BUILD)/obj/t/unit/%.o)
