@@ -708,7 +708,9 @@ inlets_monitor_prepare(struct inlets_client *client, bool tls)
         info.provided_client_ssl_ctx = client->tls;
     }
 
-    if (lws_create_context(&info) == NULL) {
+    client->lws[tls] = lws_create_context(&info);
+
+    if (client->lws[tls] == NULL) {
         inlets_log_fatal("cannot set up libwebsockets with libuv; is its "
                          "package libwebsockets-evlib-uv there?");
         return INLETS_E_INVALID;
