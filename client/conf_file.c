@@ -323,7 +323,7 @@ set(void *data, struct inlets_config *config,
 
     r->config = config;
 
-    if (v->event != INLETS_CONFIG_LEAVE) {
+    if (v->event != INLETS_CONFIG_LEAVE && !v->item) {
         r->line[id] = v->line;
     }
 
@@ -402,7 +402,8 @@ check_tcp(struct inlets_conf_reader *r)
     char                       name[32];
 
     if (conf->edge.token != NULL || conf->edge.client_id != NULL
-        || r->file->identity || r->identity_fault)
+        || r->file->identity || r->identity_fault
+        || (r->one && r->in_list))
     {
         return;
     }

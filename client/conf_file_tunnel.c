@@ -514,7 +514,11 @@ inlets_conf_one_check(struct inlets_conf_reader *r)
                             "port, host:port or a URL");
     }
 
-    if (line[INLETS_KEY_ONE_PORT] != 0 && line[INLETS_KEY_ONE_TCP_PORT] != 0) {
+    tunnel = &r->conf->tunnels[0];
+
+    if (tunnel->tcp && line[INLETS_KEY_ONE_PORT] != 0
+        && line[INLETS_KEY_ONE_TCP_PORT] != 0)
+    {
         inlets_config_error(r->config, line[INLETS_KEY_ONE_TCP_PORT],
                             "tcp.port", "is given in two ways");
     }
@@ -522,8 +526,6 @@ inlets_conf_one_check(struct inlets_conf_reader *r)
     if (make_auth(r) != 0) {
         return -1;
     }
-
-    tunnel = &r->conf->tunnels[0];
 
     if (tunnel->tcp) {
         (void) inlets_conf_set(&tunnel->sub_domain, NULL);

@@ -221,11 +221,30 @@ inlets_value_host(char **field, const char *text, char why[INLETS_WHY_MAX])
 }
 
 
+/* Errors of the system have no text of OpenSSL's. */
+
+static const char *
+tls_reason(char *buf, size_t size)
+{
+    unsigned long  error = ERR_peek_error();
+    const char    *text = ERR_reason_error_string(error);
+
+    if (ERR_GET_LIB(error) == ERR_LIB_SYS) {
+        text = strerror(ERR_GET_REASON(error));
+    }
+
+    snprintf(buf, size, "%s", text != NULL ? text : "it can't be read");
+    ERR_clear_error();
+
+    return buf;
+}
+
+
 int
 inlets_value_ca_file(char **field, const char *path, char why[INLETS_WHY_MAX])
 {
     X509_STORE  *store = X509_STORE_new();
-    const char  *reason;
+    char         reason[256];
     int          good;
 
     good = store != NULL
@@ -234,11 +253,8 @@ inlets_value_ca_file(char **field, const char *path, char why[INLETS_WHY_MAX])
     X509_STORE_free(store);
 
     if (!good) {
-        reason = ERR_reason_error_string(ERR_peek_error());
         snprintf(why, INLETS_WHY_MAX, "cannot load certificate authorities "
-                 "from \"%s\": %s", path,
-                 reason != NULL ? reason : "it can't be read");
-        ERR_clear_error();
+                 "from \"%s\": %s", path, tls_reason(reason, sizeof(reason)));
 
         return INLETS_E_INVALID;
     }
