@@ -6,8 +6,8 @@
 
 /*
  * The rules that a tunnel's client, or the settings, have set for its visitors,
- * in nginx's access phase.  They only take away: a visitor who passes them has still to pass the
- * location's own.
+ * in nginx's access phase.  They only take away: a visitor who passes them has
+ * still to pass the location's own.
  */
 
 
