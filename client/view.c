@@ -267,28 +267,34 @@ inlets_view_touch(struct inlets_view *view)
 }
 
 
+/* What is on the screen, again, without asking for anything. */
+
+static void
+view_repeat(struct inlets_view *view)
+{
+    unsigned  width, height;
+
+    if (!inlets_term_is_ours(STDOUT_FILENO)) {
+        write_pending(view);
+        return;
+    }
+
+    inlets_term_size(STDOUT_FILENO, &width, &height);
+    view_write(view, view->drawing, width, height);
+}
+
+
 static bool
 view_log(void *data, const char *line, size_t len)
 {
     struct inlets_view  *view = data;
 
-    /*
-     * Whoever logs may be in the middle of a change: what is on the screen is
-     * drawn again, without asking for anything.
-     */
+    /* whoever logs may be in the middle of a change */
 
     if (len > sizeof(view->lines) - view->pending
         && inlets_output_is_clear())
     {
-        if (inlets_term_is_ours(STDOUT_FILENO)) {
-            unsigned  width, height;
-
-            inlets_term_size(STDOUT_FILENO, &width, &height);
-            view_write(view, view->drawing, width, height);
-
-        } else {
-            write_pending(view);
-        }
+        view_repeat(view);
     }
 
     if (len > sizeof(view->lines) - view->pending) {
@@ -393,12 +399,16 @@ inlets_view_destroy(struct inlets_view *view)
         return;
     }
 
-    if (inlets_output_is_clear()) {
-        (void) view_update(view);
-    }
+    /* when all tunnels have ended, what they were is worth more */
 
-    if (view->pending > 0) {
+    if (!inlets_output_is_clear()) {
         write_pending(view);
+
+    } else if (view->source.count(view->source.data) > 0 || !view->shown) {
+        (void) view_update(view);
+
+    } else if (view->pending > 0) {
+        view_repeat(view);
     }
 
     inlets_log_set_sink(NULL, NULL);

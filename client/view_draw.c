@@ -171,7 +171,11 @@ state_text(const struct plan *plan, const struct inlets_view_tunnel *tunnel,
     uint64_t     now = plan->model->now;
     char         age[32];
 
+    /* one that tries again and again is told of by the time of the next */
+
     if (tunnel->since == 0 || tunnel->since > now
+        || tunnel->state == INLETS_VIEW_WAITING
+        || tunnel->state == INLETS_VIEW_CONNECTING
         || plan->model->width < NARROW)
     {
         (void) snprintf(buf, size, "%s", name);
@@ -205,9 +209,9 @@ trouble_text(const struct plan *plan, const struct inlets_view_tunnel *tunnel,
     }
 
     (void) snprintf(buf, size, "%s%s%s%s",
-                    tunnel->why != NULL ? tunnel->why : "",
-                    tunnel->why != NULL && age[0] != '\0' ? ", " : "",
-                    age[0] != '\0' ? "again in " : "", age);
+                    age[0] != '\0' ? "again in " : "", age,
+                    tunnel->why != NULL && age[0] != '\0' ? ": " : "",
+                    tunnel->why != NULL ? tunnel->why : "");
 }
 
 

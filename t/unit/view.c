@@ -198,7 +198,7 @@ test_states(void)
            "states");
     is_str(line(1), "web       online 1 min  https://web.example.com -> "
            "http://127.0.0.1:3000  0 open, 0 B in, 0 B out", "online");
-    is_str(line(2), "database  waiting       connection refused, again in 3 s"
+    is_str(line(2), "database  waiting       again in 3 s: connection refused"
            "  http://127.0.0.1:3000", "waiting");
     is_str(line(3), "ssh       failed        authentication failed"
            "  https://web.example.com -> http://127.0.0.1:3000", "failed");
