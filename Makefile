@@ -303,9 +303,14 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(SHARED)
 
 # of the client, what a test names here
 
+CONF_PARTS  := access conf conf_file conf_file_tunnel conf_keys conf_listed    \
+               conf_value secret
+
 $(BUILD)/unit/activity: $(patsubst %,$(BUILD)/obj/client/%.o,activity log      \
                             output term text)
 $(BUILD)/unit/activity: UNIT_LIBS += -luv -lcjson
+$(BUILD)/unit/conf: $(patsubst %,$(BUILD)/obj/client/%.o,$(CONF_PARTS))
+$(BUILD)/unit/conf: UNIT_LIBS += -lcjson
 $(BUILD)/unit/http: $(patsubst %,$(BUILD)/obj/client/%.o,http http_head)       \
                     $(LLHTTP_OBJS)
 $(BUILD)/unit/http: UNIT_LIBS += $(LLHTTP_LIBS)
@@ -333,6 +338,11 @@ $(BUILD)/fuzz/%: t/fuzz/%.c $(wildcard shared/*.c shared/*.h t/fuzz/*.h)
 	$(Q)clang -g -O1 -std=c11 -D_GNU_SOURCE -Ishared \
 	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 	    -o $@ $< $(wildcard shared/*.c) $(FUZZ_MORE) -lyaml -lcrypto
+
+$(BUILD)/fuzz/fuzz_conf: $(patsubst %,client/%.c,$(CONF_PARTS))                \
+                         $(wildcard client/conf*.h)
+$(BUILD)/fuzz/fuzz_conf: private FUZZ_MORE := -lcjson                          \
+    $(patsubst %,client/%.c,$(CONF_PARTS))
 
 $(BUILD)/fuzz/fuzz_http: client/http.c client/http_head.c client/http.h       \
                          client/http_head.h client/activity.h | llhttp

@@ -575,36 +575,25 @@ parse(struct inlets_conf_reader *r, const char *buf, size_t len)
 
 
 int
-inlets_conf_file_read(struct inlets_conf_file *file, struct inlets_conf *conf)
+inlets_conf_file_parse(struct inlets_conf_file *file, struct inlets_conf *conf,
+    const char *buf, size_t len)
 {
     struct inlets_conf_reader  r = { .file = file, .conf = conf };
 
-    char   *buf;
-    size_t  len;
-    bool    is_open;
-    int     rc;
+    int  rc;
 
     file->log = (struct inlets_conf_log) { -1, -1, -1, -1, -1 };
     file->exposed = false;
 
-    rc = read_file(file, &buf, &len, &is_open);
-
-    if (rc != INLETS_OK) {
-        return rc;
-    }
-
     r.places = calloc(INLETS_TUNNELS_MAX, sizeof(*r.places));
 
-    if (r.places != NULL) {
-        rc = parse(&r, buf, len);
-
-    } else {
+    if (r.places == NULL) {
         tell(file, "no memory");
-        rc = INLETS_E_NO_MEMORY;
+        return INLETS_E_NO_MEMORY;
     }
 
-    OPENSSL_cleanse(buf, len);
-    free(buf);
+    rc = parse(&r, buf, len);
+
     free(r.places);
 
     (void) inlets_conf_set(&r.id, NULL);
@@ -612,7 +601,31 @@ inlets_conf_file_read(struct inlets_conf_file *file, struct inlets_conf *conf)
     (void) inlets_conf_set(&r.username, NULL);
     (void) inlets_conf_set(&r.password, NULL);
 
-    file->exposed = is_open && has_secrets(&r);
+    file->exposed = has_secrets(&r);
+
+    return rc;
+}
+
+
+int
+inlets_conf_file_read(struct inlets_conf_file *file, struct inlets_conf *conf)
+{
+    char   *buf;
+    size_t  len;
+    bool    is_open;
+    int     rc;
+
+    rc = read_file(file, &buf, &len, &is_open);
+
+    if (rc != INLETS_OK) {
+        return rc;
+    }
+
+    rc = inlets_conf_file_parse(file, conf, buf, len);
+    file->exposed = file->exposed && is_open;
+
+    OPENSSL_cleanse(buf, len);
+    free(buf);
 
     return rc;
 }

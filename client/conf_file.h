@@ -12,6 +12,7 @@
 
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "conf.h"
 
@@ -36,7 +37,7 @@ struct inlets_conf_file {
                                            the log */
     bool                    identity;   /* somebody else than the file says */
 
-    /* set by reading it */
+    /* set by reading it; exposed by parsing: it has secrets */
 
     struct inlets_conf_log  log;
     bool                    exposed;    /* secrets that everyone can read */
@@ -49,6 +50,10 @@ struct inlets_conf_file {
  */
 int inlets_conf_file_read(struct inlets_conf_file *file,
     struct inlets_conf *conf);
+
+/* The same of the bytes of one. */
+int inlets_conf_file_parse(struct inlets_conf_file *file,
+    struct inlets_conf *conf, const char *buf, size_t len);
 
 
 #endif /* INLETS_CONF_FILE_H */

@@ -1,8 +1,10 @@
 #include "conf_value.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -229,7 +231,7 @@ tls_reason(char *buf, size_t size)
     unsigned long  error = ERR_peek_error();
     const char    *text = ERR_reason_error_string(error);
 
-    if (ERR_GET_LIB(error) == ERR_LIB_SYS) {
+    if (error != 0 && ERR_GET_LIB(error) == ERR_LIB_SYS) {
         text = strerror(ERR_GET_REASON(error));
     }
 
@@ -243,19 +245,30 @@ tls_reason(char *buf, size_t size)
 int
 inlets_value_ca_file(char **field, const char *path, char why[INLETS_WHY_MAX])
 {
-    X509_STORE  *store = X509_STORE_new();
+    X509_STORE  *store = NULL;
+    struct stat  st;
     char         reason[256];
-    int          good;
+    int          good = 0;
 
-    good = store != NULL
-           && X509_STORE_load_locations(store, path, NULL) == 1;
+    /* OpenSSL would wait for who writes into a pipe */
 
-    X509_STORE_free(store);
+    if (stat(path, &st) != 0) {
+        snprintf(reason, sizeof(reason), "%s", strerror(errno));
+
+    } else if (!S_ISREG(st.st_mode)) {
+        snprintf(reason, sizeof(reason), "it is no regular file");
+
+    } else {
+        store = X509_STORE_new();
+        good = store != NULL
+               && X509_STORE_load_locations(store, path, NULL) == 1;
+        (void) tls_reason(reason, sizeof(reason));
+        X509_STORE_free(store);
+    }
 
     if (!good) {
         snprintf(why, INLETS_WHY_MAX, "cannot load certificate authorities "
-                 "from \"%s\": %s", path, tls_reason(reason, sizeof(reason)));
-
+                 "from \"%s\": %s", path, reason);
         return INLETS_E_INVALID;
     }
 
