@@ -74,7 +74,7 @@ inlets_config_unknown(struct inlets_config *config,
     size_t i, len, n = strlen(name), best_len = 0, used = 0;
     char known[INLETS_CONFIG_MESSAGE / 2] = "";
     unsigned distance, nearest = 1 + (unsigned) n / 3;
-    const char *within, *best = NULL;
+    const char *within, *best = NULL, *more = "";
 
     for (i = 0; i < config->nkeys; i++) {
         within = inlets_config_within(&config->keys[i], container, &len);
@@ -91,7 +91,10 @@ inlets_config_unknown(struct inlets_config *config,
             best_len = len;
         }
 
-        if (used < sizeof(known)) {
+        if (used + len + 8 > sizeof(known)) {
+            more = ", ...";
+
+        } else {
             used += (size_t) snprintf(known + used, sizeof(known) - used,
                                       "%s%.*s", used ? ", " : "", (int) len,
                                       within);
@@ -118,7 +121,8 @@ inlets_config_unknown(struct inlets_config *config,
     }
 
     inlets_config_error(config, config->line, NULL,
-                        "unknown key \"%s\", expected one of %s", name, known);
+                        "unknown key \"%s\", expected one of %s%s", name,
+                        known, more);
 }
 
 
