@@ -321,7 +321,7 @@ set(void *data, struct inlets_config *config,
     struct inlets_conf_reader  *r = data;
     int                         id = v->key->id;
 
-    r->config = config;
+    (void) config;
 
     if (v->event != INLETS_CONFIG_LEAVE && !v->item) {
         r->line[id] = v->line;
@@ -551,17 +551,11 @@ has_secrets(const struct inlets_conf_reader *r)
 static int
 parse(struct inlets_conf_reader *r, const char *buf, size_t len)
 {
-    struct inlets_config  config = {
-        .keys = inlets_conf_keys, .nkeys = inlets_conf_nkeys,
-        .set = set, .fault = fault, .data = r, .max_faults = FAULTS_MAX
-    };
-
     int  rc, checked = INLETS_OK;
 
-    rc = inlets_config_parse(&config, buf, len);
-    r->config = &config;
+    rc = inlets_config_parse(r->config, buf, len);
 
-    if (rc != INLETS_E_NO_MEMORY && !r->cut && config.faults < FAULTS_MAX) {
+    if (rc != INLETS_E_NO_MEMORY && !r->cut && r->config->faults < FAULTS_MAX) {
         checked = check_all(r);
     }
 
@@ -570,7 +564,7 @@ parse(struct inlets_conf_reader *r, const char *buf, size_t len)
         return INLETS_E_NO_MEMORY;
     }
 
-    return config.faults != 0 ? INLETS_E_INVALID : INLETS_OK;
+    return r->config->faults != 0 ? INLETS_E_INVALID : INLETS_OK;
 }
 
 
@@ -579,8 +573,14 @@ inlets_conf_file_parse(struct inlets_conf_file *file, struct inlets_conf *conf,
     const char *buf, size_t len)
 {
     struct inlets_conf_reader  r = { .file = file, .conf = conf };
+    struct inlets_config       config = {
+        .keys = inlets_conf_keys, .nkeys = inlets_conf_nkeys,
+        .set = set, .fault = fault, .data = &r, .max_faults = FAULTS_MAX
+    };
 
     int  rc;
+
+    r.config = &config;
 
     file->log = (struct inlets_conf_log) { -1, -1, -1, -1, -1 };
     file->exposed = false;

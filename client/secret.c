@@ -114,13 +114,10 @@ inlets_secret_load(const char *path, const struct inlets_secret_how *how,
 }
 
 
-static int
-load_or_tell(const char *path, const char *what, bool lines, char *ret,
-    size_t size)
+int
+inlets_secret_read(const char *path, const char *what, char *ret, size_t size)
 {
-    const struct inlets_secret_how  how = {
-        .what = what, .lines = lines, .wait = true
-    };
+    const struct inlets_secret_how  how = { .what = what, .wait = true };
 
     char  why[INLETS_SECRET_WHY];
     int   rc;
@@ -132,21 +129,6 @@ load_or_tell(const char *path, const char *what, bool lines, char *ret,
     }
 
     return rc;
-}
-
-
-int
-inlets_secret_read(const char *path, const char *what, char *ret, size_t size)
-{
-    return load_or_tell(path, what, false, ret, size);
-}
-
-
-int
-inlets_secret_read_lines(const char *path, const char *what, char *ret,
-    size_t size)
-{
-    return load_or_tell(path, what, true, ret, size);
 }
 
 

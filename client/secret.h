@@ -28,12 +28,10 @@ int inlets_secret_load(const char *path, const struct inlets_secret_how *how,
     char *ret, size_t size, char why[INLETS_SECRET_WHY]);
 
 /*
- * The same of the only line of a file, or of all, waiting for it, and with a
- * message on standard error.
+ * The same of the only line of a file, waiting for it, and with a message on
+ * standard error.
  */
 int inlets_secret_read(const char *path, const char *what, char *ret,
-    size_t size);
-int inlets_secret_read_lines(const char *path, const char *what, char *ret,
     size_t size);
 
 /* Overwrites an argument, not showing even its length. */
