@@ -42,9 +42,12 @@ inlets_term_is_ours(int fd)
 {
     pid_t  group = tcgetpgrp(fd);
 
-    /* -1: not the terminal that controls us, which is as good */
+    /*
+     * -1: not the terminal that controls us; 0: a group of another container.
+     * Nobody else is known to write there.
+     */
 
-    return group < 0 || group == getpgrp();
+    return group <= 0 || group == getpgrp();
 }
 
 
