@@ -350,6 +350,11 @@ inlets_conf_tunnel_set(struct inlets_conf_reader *r,
     switch (v->key->id) {
 
     case INLETS_KEY_NAME:
+        if (*v->text == '-') {
+            inlets_config_error(r->config, v->line, NULL, "can't start with "
+                                "'-', as flags do");
+        }
+
         rc = inlets_value_name(&tunnel->name, v->text, why);
         break;
 

@@ -90,16 +90,14 @@ inlets_value_label(char **field, const char *text, char why[INLETS_WHY_MAX])
 }
 
 
-/* Flags are told from names by their '-'. */
-
 int
 inlets_value_name(char **field, const char *text, char why[INLETS_WHY_MAX])
 {
     size_t  len = strlen(text);
 
-    if (len == 0 || len > INLETS_NAME_MAX || *text == '-') {
-        snprintf(why, INLETS_WHY_MAX, "must be a name of 1 to %d bytes that "
-                 "does not start with '-'", INLETS_NAME_MAX);
+    if (len == 0 || len > INLETS_NAME_MAX) {
+        snprintf(why, INLETS_WHY_MAX, "must be a name of 1 to %d bytes",
+                 INLETS_NAME_MAX);
         return INLETS_E_INVALID;
     }
 

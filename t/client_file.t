@@ -283,6 +283,12 @@ EOS
        map { ":$_: tunnels[" . ($_ - 2) . ']: token or credentials is required '
              . 'for tcp tunnel' } 5 .. 8);
 
+faults('a name like a flag', <<'EOS',
+tunnels:
+  - { name: -a, type: http, upstream: 1 }
+EOS
+       ":2: tunnels[0].name: can't start with '-', as flags do");
+
 faults('log-ins', <<"EOS",
 token: of-mine
 tokenFile: ${\$t->file('token', "of-mine\n")}

@@ -140,7 +140,7 @@ static const struct {
     { "[{}]", "[0].name: must be a name" },
     { "[{\"name\":\"\"}]", "[0].name: must be a name" },
     { "[{\"name\":7}]", "[0].name: must be text" },
-    { "[{\"name\":\"-a\"}]", "[0].name: must be a name" },
+    { "[{\"name\":\"-a\"}]", "[0].type: must be http or tcp" },
     { "[{\"name\":\"a\\nb\"}]", "[0].name: has a control character" },
     { "[{\"name\":\"a\"}]", "[0].type: must be http or tcp" },
     { "[{\"name\":\"a\",\"type\":\"TCP\"}]", "[0].type: must be http or tcp" },
