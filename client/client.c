@@ -162,6 +162,8 @@ reload(struct inlets_client *c)
         return;
     }
 
+    inlets_watch_read(c->watch);
+
     conf = inlets_options_conf(c->options, false);
 
     if (conf == NULL || use_conf(c, conf) != INLETS_OK) {

@@ -528,6 +528,48 @@ session_up(void *data, struct inlets_session *session)
 }
 
 
+/* Another session can't have its name as long as the present one does. */
+
+static void
+give_up_place(struct inlets_tunnel *t)
+{
+    struct inlets_session  *session = t->current;
+
+    if (session != NULL) {
+        t->current = NULL;
+        retire(t, session, true, now_ms(t) + t->client->conf->grace);
+    }
+}
+
+
+static bool
+is_taken(const char *why)
+{
+    return strcmp(why, INLETS_FAIL_NAME_USED) == 0
+           || strstr(why, INLETS_FAIL_PORT_USED) != NULL;
+}
+
+
+/*
+ * The edge refused the new settings of a tunnel that is up with the old ones.
+ * Someone else may have the name, but so may we, as who we were before.
+ */
+
+static void
+move_refused(struct inlets_tunnel *t, const char *why)
+{
+    if (is_taken(why)) {
+        give_up_place(t);
+        retry(t, why);
+        return;
+    }
+
+    inlets_log(INLETS_LOG_ERROR, "%sthe edge refused the new settings, the "
+               "tunnel stays as it was: %s", t->tag, why);
+    t->moving = false;
+}
+
+
 /*
  * A client that had the name or port before and finds it taken waits for it,
  * or takes another if it didn't ask for one.
@@ -543,7 +585,7 @@ may_ask_again(struct inlets_tunnel *t, const char *why)
         return true;
     }
 
-    if (t->client->reloaded && strcmp(why, INLETS_FAIL_NAME_USED) == 0) {
+    if (t->client->reloaded && is_taken(why)) {
 
         /* one of ours may be about to give it up */
 
@@ -609,12 +651,8 @@ session_ended(void *data, struct inlets_session *session,
         return;
     }
 
-    if (t->moving && t->current != NULL && end != INLETS_SESSION_LOST
-        && strcmp(why, INLETS_FAIL_NAME_USED) != 0)
-    {
-        inlets_log(INLETS_LOG_ERROR, "%sthe edge refused the new settings, the "
-                   "tunnel stays as it was: %s", t->tag, why);
-        t->moving = false;
+    if (t->moving && t->current != NULL && end != INLETS_SESSION_LOST) {
+        move_refused(t, why);
         return;
     }
 
@@ -838,12 +876,14 @@ same_place(const struct inlets_tunnel_conf *a,
 }
 
 
+/* As the edge sees it: who holds a name or port may take it over. */
+
 static bool
-same_identity(const struct inlets_edge_conf *a,
+same_person(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b)
 {
     return same_text(a->client_id, b->client_id)
-           && (a->client_id != NULL || same_text(a->token, b->token));
+           && (a->client_id != NULL || (a->token == NULL) == (b->token == NULL));
 }
 
 
@@ -865,20 +905,6 @@ move(struct inlets_tunnel *t)
 }
 
 
-/* The edge would refuse its name as long as the present session has it. */
-
-static void
-give_up_place(struct inlets_tunnel *t)
-{
-    struct inlets_session  *session = t->current;
-
-    if (session != NULL) {
-        t->current = NULL;
-        retire(t, session, true, now_ms(t) + t->client->conf->grace);
-    }
-}
-
-
 int
 inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
     const struct inlets_tunnel_conf *conf, bool wanted)
@@ -890,7 +916,7 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
     bool                              place = false, access = false;
     bool                              person;
 
-    person = !same_identity(t->edge->conf, edge->conf);
+    person = !same_person(t->edge->conf, edge->conf);
 
     if (conf != NULL) {
         place = !same_place(before, conf);
@@ -924,11 +950,11 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
         set_place(t);
     }
 
-    if ((place && wanted) || (person && !place)) {
+    if (place && wanted) {
         give_up_place(t);
     }
 
-    t->leaves_place = place;
+    t->leaves_place = place || person;
 
     move(t);
 

@@ -24,6 +24,7 @@ struct inlets_watch {
     unsigned        handles;
 
     struct stat     seen;           /* zeroed: there was none */
+    struct stat     latest;         /* may still change */
     void          (*changed)(void *data);
     void           *data;
     char           *path;
@@ -67,8 +68,30 @@ settled(uv_timer_t *timer)
         return;
     }
 
+    if (!is_same(&now, &w->latest)) {
+        w->latest = now;
+        (void) uv_timer_start(&w->settle, settled, WATCH_SETTLE, 0);
+        return;
+    }
+
     w->seen = now;
     w->changed(w->data);
+}
+
+
+/* Most of what happens in the folder is about other files: a log, perhaps. */
+
+static void
+look_again(struct inlets_watch *w)
+{
+    struct stat  now;
+
+    look(w, &now);
+
+    if (!is_same(&now, &w->seen) && !uv_is_active((uv_handle_t *) &w->settle)) {
+        w->latest = now;
+        (void) uv_timer_start(&w->settle, settled, WATCH_SETTLE, 0);
+    }
 }
 
 
@@ -76,27 +99,18 @@ static void
 something_happened(uv_fs_event_t *handle, const char *name, int events,
     int status)
 {
-    struct inlets_watch  *w = handle->data;
-
     (void) name;
     (void) events;
     (void) status;
 
-    (void) uv_timer_start(&w->settle, settled, WATCH_SETTLE, 0);
+    look_again(handle->data);
 }
 
 
 static void
 poll_again(uv_timer_t *timer)
 {
-    struct inlets_watch  *w = timer->data;
-    struct stat           now;
-
-    look(w, &now);
-
-    if (!is_same(&now, &w->seen) && !uv_is_active((uv_handle_t *) &w->settle)) {
-        (void) uv_timer_start(&w->settle, settled, WATCH_SETTLE, 0);
-    }
+    look_again(timer->data);
 }
 
 
@@ -159,6 +173,13 @@ inlets_watch_create(uv_loop_t *loop, const char *path,
     (void) uv_timer_start(&w->poll, poll_again, WATCH_POLL, WATCH_POLL);
 
     return w;
+}
+
+
+void
+inlets_watch_read(struct inlets_watch *watch)
+{
+    look(watch, &watch->seen);
 }
 
 

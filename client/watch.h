@@ -20,6 +20,9 @@ struct inlets_watch;
 struct inlets_watch *inlets_watch_create(uv_loop_t *loop, const char *path,
     void (*changed)(void *data), void *data);
 
+/* The file is about to be read anyhow: that it changed need not be told. */
+void inlets_watch_read(struct inlets_watch *watch);
+
 /* NULL is accepted; its handles close with the next turns of the loop. */
 void inlets_watch_destroy(struct inlets_watch *watch);
 

@@ -486,7 +486,7 @@ ngx_http_inlets_register_claim_port(ngx_http_inlets_monitor_t *monitor,
 
     case NGX_BUSY:
         ngx_http_inlets_text(fault,
-                             "port %ui is in use, please use another",
+                             "port %ui " INLETS_FAIL_PORT_USED,
                              login->port);
         break;
 

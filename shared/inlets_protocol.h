@@ -99,6 +99,7 @@
 #define INLETS_FAIL_SIGNATURE        "invalid signature"
 #define INLETS_FAIL_NAME_USED                                                 \
     "domain id has been used, please use another"
+#define INLETS_FAIL_PORT_USED        "is in use, please use another"
 #define INLETS_FAIL_ATTEMPTS                                                  \
     "too many failed logins from this address, try again in a minute"
 #define INLETS_FAIL_TYPE             "unknown tunnel type \"%s\""
