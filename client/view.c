@@ -42,6 +42,7 @@ struct inlets_view {
     unsigned                     height;
     uint64_t                     time;          /* ms, of the last drawing */
     uint64_t                     due;           /* ms, of the timer; 0: none */
+    size_t                       count;         /* tunnels, at the last look */
 
     struct inlets_view_drawing  *drawing;       /* one of the two */
     struct inlets_view_drawing   drawings[2];
@@ -244,12 +245,17 @@ view_timer(uv_timer_t *timer)
 {
     struct inlets_view  *view = timer->data;
     uint64_t             now = uv_now(view->loop);
+    size_t               before = view->count;
 
     view->due = 0;
+    view->count = view->source.count(view->source.data);
 
-    /* a slow terminal gets fewer drawings, not older ones */
+    /*
+     * A slow terminal gets fewer drawings, not older ones.  If the last tunnel
+     * has ended, so does the process, as a rule: this is known next time.
+     */
 
-    if (!inlets_output_is_clear()) {
+    if (!inlets_output_is_clear() || (view->count == 0 && before > 0)) {
         view_schedule(view, now + VIEW_PAUSE);
         return;
     }
