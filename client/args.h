@@ -47,6 +47,7 @@ enum inlets_arg_source {
 
 
 struct inlets_arg {
+    const char            *group;   /* that begins here, for help; or NULL */
     const char            *name;
     const char            *env;
     const char            *old_env; /* read if env is not set; may be NULL */

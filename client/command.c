@@ -20,7 +20,7 @@ static const struct inlets_args  no_args = { .command = "inlets" };
 /* Of all commands: see args.c. */
 
 static const struct inlets_arg  common_flags[] = {
-    { .name = "help", .letter = 'h', .help = "this help" },
+    { .group = "Help", .name = "help", .letter = 'h', .help = "this help" },
     { .name = "version", .help = "the release's number" },
     { .letter = 'V', .help = "more: protocols, nginx, libraries" }
 };
@@ -64,7 +64,10 @@ const struct inlets_command  inlets_commands[] = {
                    "URL. Flags may stand before and after the words.",
                    "NAMEs are tunnels of the file; without them all are "
                    "started. With credentials, and no tunnel named by words "
-                   "or file, those that the edge lists are."),
+                   "or file, those that the edge lists are.",
+                   "SIGTERM and SIGINT let open streams finish, a second one "
+                   "ends at once. SIGHUP, or a change, has it read its file "
+                   "again."),
       .examples = EXAMPLES(
           { "a web service as myapp.example.com",
             "inlets client -r example.com:443 --token-file token -s myapp "
@@ -149,7 +152,9 @@ const struct inlets_command  inlets_commands[] = {
       .summary = "passes TCP connections on, without an edge",
       .usage = LIST("[flags] -s SOURCE -t TARGET"),
       .text = LIST("It accepts connections at SOURCE and connects each to "
-                   "TARGET."),
+                   "TARGET.",
+                   "SIGTERM and SIGINT let them finish, a second one ends at "
+                   "once."),
       .examples = EXAMPLES(
           { "port 8080 of this machine",
             "inlets forward -s 0.0.0.0:8080 -t 127.0.0.1:3000" },
@@ -268,6 +273,14 @@ inlets_command_flag(const struct inlets_command *command, size_t *i)
 
 
 bool
+inlets_command_has_groups(const struct inlets_command *command)
+{
+    return command->args != NULL && command->args->n > 0
+           && command->args->table[0].group != NULL && command->only == NULL;
+}
+
+
+bool
 inlets_command_is_below(const struct inlets_command *command,
     const struct inlets_command *other)
 {
@@ -299,29 +312,44 @@ inlets_command_value(const struct inlets_arg *flag)
 }
 
 
-void
-inlets_command_unknown(const char *word)
+/* what: "unknown command", of those below the one of this name. */
+
+static void
+report_word(const char *what, const char *word, const char *name)
 {
-    const char             *top = inlets_commands[0].name;
-    struct inlets_nearest   nearest;
+    const struct inlets_command  *above = inlets_command_below(name, NULL);
+    struct inlets_nearest         nearest;
 
     inlets_nearest_start(&nearest, word, strlen(word));
 
-    for (size_t i = 1; i < inlets_ncommands; i++) {
-        const struct inlets_command  *command = &inlets_commands[i];
-
-        if (inlets_command_is_below(command, &inlets_commands[0])) {
-            inlets_nearest_try(&nearest, command->name + strlen(top) + 1);
+    for (size_t i = 0; i < inlets_ncommands; i++) {
+        if (inlets_command_is_below(&inlets_commands[i], above)) {
+            inlets_nearest_try(&nearest, inlets_commands[i].name
+                                         + strlen(name) + 1);
         }
     }
 
     if (nearest.best != NULL) {
-        inlets_log_fatal("unknown command \"%s\", did you mean \"%s\"? See "
-                         "%s --help", word, nearest.best, top);
+        inlets_log_fatal("%s \"%s\", did you mean \"%s\"? See %s --help",
+                         what, word, nearest.best, name);
         return;
     }
 
-    inlets_log_fatal("unknown command \"%s\", see %s --help", word, top);
+    inlets_log_fatal("%s \"%s\", see %s --help", what, word, name);
+}
+
+
+void
+inlets_command_unknown(const char *word)
+{
+    report_word("unknown command", word, inlets_commands[0].name);
+}
+
+
+void
+inlets_command_unexpected(const char *name, const char *word)
+{
+    report_word("unexpected argument", word, name);
 }
 
 

@@ -63,6 +63,9 @@ const struct inlets_command *inlets_command_below(const char *name,
 const struct inlets_arg *inlets_command_flag(
     const struct inlets_command *command, size_t *i);
 
+/* Whether the flags of a command are told in groups. */
+bool inlets_command_has_groups(const struct inlets_command *command);
+
 /* The command is one word behind the other, as "inlets server reload". */
 bool inlets_command_is_below(const struct inlets_command *command,
     const struct inlets_command *other);
@@ -87,6 +90,9 @@ void inlets_command_help(const char *name, int n, char **words);
 
 /* "unknown command", and what may have been meant. */
 void inlets_command_unknown(const char *word);
+
+/* "unexpected argument" of a command, likewise. */
+void inlets_command_unexpected(const char *name, const char *word);
 
 /* Exit status; argv[0] is the program's or the command's name. */
 int inlets_top_main(int argc, char **argv);

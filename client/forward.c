@@ -171,7 +171,7 @@ parse_options(int argc, char **argv, struct inlets_forward_options *ret)
     }
 
     if (word < argc) {
-        inlets_log_fatal("unexpected argument \"%s\"", argv[word]);
+        inlets_command_unexpected(inlets_forward_args.command, argv[word]);
         return INLETS_OPTIONS_ERROR;
     }
 

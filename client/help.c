@@ -132,12 +132,17 @@ static void
 print_flags(const struct inlets_command *command)
 {
     const struct inlets_arg  *flag;
+    bool                      grouped = inlets_command_has_groups(command);
 
     printf("\nFlags%s:\n", command->args != NULL && command->args->n > 0
                             ? ", with their environment variables (a flag "
                               "wins)" : "");
 
     for (size_t i = 0; (flag = inlets_command_flag(command, &i)) != NULL; ) {
+        if (grouped && flag->group != NULL) {
+            printf("\n %s:\n", flag->group);
+        }
+
         print_row(flag);
     }
 }

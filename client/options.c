@@ -21,6 +21,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
     /* not $INLETS_CONFIG, which is the server's */
 
     [INLETS_OPT_CONFIG] = {
+        .group = "What to show",
         .name = "config", .letter = 'c', .env = "INLETS_CLIENT_CONFIG",
         .type = INLETS_ARG_TEXT, .value = "FILE", .offset = FIELD(config),
         .help = "tunnels and settings from a YAML file, read again when it "
@@ -40,6 +41,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
         .help = "TCP: the public port to serve; else one is given" },
 
     [INLETS_OPT_TOKEN] = {
+        .group = "Logging in",
         .name = "token", .letter = 't', .env = "INLETS_TOKEN",
         .old_env = "TOKEN",
         .type = INLETS_ARG_TEXT, .value = "TOKEN", .offset = FIELD(token),
@@ -86,6 +88,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
         .help = "read the second half from a file" },
 
     [INLETS_OPT_BASIC_AUTH] = {
+        .group = "Visitors",
         .name = "basic-auth", .env = "INLETS_BASIC_AUTH",
         .type = INLETS_ARG_LIST, .value = "USER:PASS",
         .offset = FIELD(basic_auth), .secret_size = INLETS_ARG_LIST_SIZE,
@@ -113,6 +116,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
         .help = "show the local service the visitor's password, too" },
 
     [INLETS_OPT_UPSTREAM_INSECURE] = {
+        .group = "The local service",
         .name = "upstream-insecure", .env = "INLETS_UPSTREAM_INSECURE",
         .type = INLETS_ARG_FLAG, .offset = FIELD(upstream_insecure),
         .help = "do not verify the certificate of a local https:// service" },
@@ -175,6 +179,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
         .help = "end a connection without a byte either way for so long" },
 
     [INLETS_OPT_SERVER] = {
+        .group = "The edge",
         .name = "server", .env = "INLETS_SERVER",
         .type = INLETS_ARG_TEXT, .value = "URL", .offset = FIELD(server),
         .help = "the edge, as --remote, over which it wins; a name alone is "
@@ -238,6 +243,7 @@ static const struct inlets_arg  option_table[INLETS_OPT_MAX] = {
         .help = "protocol version 1 (not in this release)" },
 
     [INLETS_OPT_REPORT_URL] = {
+        .group = "Output",
         .name = "report-url", .env = "INLETS_REPORT_URL",
         .old_env = "REPORT_URL",
         .type = INLETS_ARG_TEXT, .value = "URL", .offset = FIELD(report_url),

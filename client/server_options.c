@@ -24,6 +24,7 @@ static const char *const  providers[] = {
 static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
 
     [INLETS_SERVER_DOMAIN] = {
+        .group = "Addresses",
         .name = "domain", .letter = 'd', .env = "INLETS_DOMAIN",
         .old_env = "DOMAIN",
         .type = INLETS_ARG_TEXT, .value = "NAME", .offset = FIELD(domain),
@@ -61,6 +62,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .help = "clients print https (=false: http) as their address" },
 
     [INLETS_SERVER_TLS_CERT] = {
+        .group = "TLS",
         .name = "tls-cert", .env = "INLETS_TLS_CERT",
         .type = INLETS_ARG_TEXT, .value = "FILE", .offset = FIELD(tls_cert),
         .help = "HTTPS and wss at --port: the certificate and its chain" },
@@ -71,6 +73,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .help = "the key of the certificate" },
 
     [INLETS_SERVER_TOKEN] = {
+        .group = "Who gets in",
         .name = "token", .letter = 't', .env = "INLETS_TOKEN",
         .old_env = "TOKEN",
         .type = INLETS_ARG_TEXT, .value = "TOKEN", .offset = FIELD(token),
@@ -88,6 +91,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .help = "HTTP tunnels with random names, without a log-in" },
 
     [INLETS_SERVER_CONFIG] = {
+        .group = "Settings and notifications",
         .name = "config", .letter = 'c', .env = "INLETS_CONFIG",
         .type = INLETS_ARG_TEXT, .value = "FILE", .offset = FIELD(config),
         .help = "the settings file, read again when it changes" },
@@ -108,6 +112,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .help = "where to tell of clients that come and go" },
 
     [INLETS_SERVER_STATUS] = {
+        .group = "nginx",
         .name = "status", .env = "INLETS_STATUS",
         .type = INLETS_ARG_FLAG, .offset = FIELD(status),
         .help = "counters at /_/status, for this machine only" },
@@ -145,6 +150,7 @@ static const struct inlets_arg  server_table[INLETS_SERVER_MAX] = {
         .help = "who nginx's workers are, of root; www-data if there is" },
 
     [INLETS_SERVER_LOG_LEVEL] = {
+        .group = "Output",
         .name = "log-level", .env = "INLETS_LOG_LEVEL",
         .type = INLETS_ARG_CHOICE, .value = "LEVEL",
         .choices = inlets_log_level_names,
@@ -392,8 +398,7 @@ inlets_server_options_parse(int argc, char **argv,
     word += *ret_reload;
 
     if (word < argc) {
-        inlets_log_fatal("unexpected argument \"%s\", see inlets server "
-                         "--help", argv[word]);
+        inlets_command_unexpected(inlets_server_args.command, argv[word]);
         return INLETS_OPTIONS_ERROR;
     }
 

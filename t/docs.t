@@ -32,9 +32,9 @@ my %variables = map { $_ => 1 }
 is(join(' ', sort keys %told), join(' ', sort keys %variables),
    'README: variables');
 
-for my $command (qw(client server)) {
+for my $command (qw(client server forward)) {
     my $help = `$Inlets::Test::BUILD/inlets $command --help 2>&1`;
-    my ($section) = $readme =~ /^## The $command$(.*?)^## /ms;
+    my ($section) = $readme =~ /^## The $command(?:er)?$(.*?)^## /ms;
     my @flags = grep { !/help|version/ } $help =~ /^ +(?:-\w, )?(--[a-z-]+)/mg;
     my @missing = grep { $section !~ /`[^`]*\Q$_\E\b/ } @flags;
 

@@ -74,7 +74,7 @@ for my $command (@commands) {
     is((inlets(@words, '-h'))[1], $help, "inlets $command -h");
 }
 
-my (%flags, %files);
+my (%flags, @examples);
 
 for my $command (sort keys %help) {
     $help = $help{$command};
@@ -91,6 +91,7 @@ for my $command (sort keys %help) {
     my ($examples) = $help =~ /^Examples:\n((?:  .*\n)+)/m;
 
     $examples =~ s/ \\\n\s+/ /g;
+    push @examples, $examples =~ /^  ([^#\s].*)$/mg;
 
     for my $example ($examples =~ /\b(inlets [^#\n]*)$/mg) {
         my ($of) = grep { $example =~ /^inlets \Q$_\E\b/ }
@@ -101,6 +102,28 @@ for my $command (sort keys %help) {
         ok(defined $of, "a command of an example: $example");
         is(join(' ', @strange), '', "flags of an example: $example");
     }
+}
+
+
+# Examples, as they are: those that end by themselves.
+
+mkdir "$t->{dir}/home";
+mkdir "$t->{dir}/home/$_" for '.zfunc', '.config', '.config/fish',
+                              '.config/fish/completions';
+
+my @ending = grep { /completion|help|--print-config/ } @examples;
+
+cmp_ok(scalar @ending, '>=', 5, 'examples that end');
+
+my %env = (HOME => "$t->{dir}/home", PATH => "$build:$ENV{PATH}:/usr/sbin");
+
+$env{INLETS_NGINX} = $Inlets::Test::NGINX if $Inlets::Test::NGINX =~ m{/};
+$env{INLETS_MODULES} = 'built-in' if Inlets::Test::modules() < 2;
+
+for my $example (@ending) {
+    my ($code, $out, $err) = run({ dir => "$t->{dir}/home", env => \%env },
+                                 'bash', '-c', $example);
+    is("$code $err", '0 ', $example);
 }
 
 
@@ -169,6 +192,8 @@ wrong('number', '--port must be a number from 1 to 65535, not "0x50"',
       'server', '--port=0x50');
 wrong('not for a reload', '--port is not for a reload, see inlets server '
       . 'reload --help', 'server', 'reload', '--port', '80');
+wrong('a command of a command', 'unexpected argument "relaod", did you mean '
+      . '"reload"? See inlets server --help', 'server', 'relaod');
 wrong('shell', 'no completions for "tcsh", only for bash, zsh and fish',
       'completion', 'tcsh');
 

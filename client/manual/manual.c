@@ -218,6 +218,10 @@ put_command(const struct inlets_command *command)
     printf(".SS Flags\n");
 
     for (size_t i = 0; (flag = inlets_command_flag(command, &i)) != NULL; ) {
+        if (flag->group != NULL && inlets_command_has_groups(command)) {
+            printf("%s\\fI%s\\fR\n", i > 1 ? ".PP\n" : "", flag->group);
+        }
+
         put_flag(flag);
     }
 
