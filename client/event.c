@@ -12,6 +12,7 @@
 
 
 #define WINDOW_MAX  (4 * 1024 * 1024)
+#define KEY_DIGITS  "0123456789abcdefABCDEF"
 
 
 const char *
@@ -89,7 +90,8 @@ add_capabilities(cJSON *object, const struct inlets_edge_conf *edge)
               != NULL
            && (edge->links == 0     /* the edge knows best */
                || cJSON_AddNumberToObject(mux, "links", edge->links) != NULL)
-           && cJSON_AddNumberToObject(mux, "window", WINDOW_MAX) != NULL;
+           && cJSON_AddNumberToObject(mux, "window", WINDOW_MAX) != NULL
+           && cJSON_AddTrueToObject(mux, INLETS_MUX_KEY) != NULL;
 }
 
 
@@ -266,6 +268,14 @@ inlets_event_welcome(const cJSON *payload, struct inlets_welcome *ret,
     ret->window = (uint32_t) inlets_event_number(mux, "window",
                                                  INLETS_MUX_WINDOW, WINDOW_MAX,
                                                  WINDOW_MAX);
+
+    if (!copy_text(ret->key, sizeof(ret->key),
+                   inlets_event_text(mux, INLETS_MUX_KEY, ""))
+        || strspn(ret->key, KEY_DIGITS) != strlen(ret->key))
+    {
+        *ret_message = "the edge sent a wrong key for links";
+        return false;
+    }
 
     return true;
 }

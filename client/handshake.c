@@ -57,7 +57,7 @@ percent_encode(const char *text, char *buf, size_t size)
 int
 inlets_handshake_request(struct inlets_handshake *h,
     const struct inlets_url *url, const char *client_id,
-    const char *container_id, char *buf, size_t size)
+    const char *container_id, const char *key, char *buf, size_t size)
 {
     uint8_t  random[16];
     char     host[INLETS_URL_AUTHORITY];
@@ -91,9 +91,11 @@ inlets_handshake_request(struct inlets_handshake *h,
                  "Connection: Upgrade\r\n"
                  "Sec-WebSocket-Key: %s\r\n"
                  "Sec-WebSocket-Version: 13\r\n"
+                 "%s%s%s"
                  "\r\n",
                  url->path, client, container, INLETS_MUX_VERSION, host,
-                 h->key);
+                 h->key, *key != '\0' ? INLETS_MUX_KEY_HEADER ": " : "", key,
+                 *key != '\0' ? "\r\n" : "");
 
     return n > 0 && (size_t) n < size ? n : INLETS_E_NO_SPACE;
 }

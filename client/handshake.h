@@ -23,12 +23,12 @@ struct inlets_handshake {
 
 
 /*
- * Writes the request for a link of that tunnel session, with a new key.  Its
- * length or a negative enum inlets_error.
+ * Writes the request for a link of that tunnel session; key: what the edge wants
+ * it to show, or "".  Its length or a negative enum inlets_error.
  */
 int inlets_handshake_request(struct inlets_handshake *h,
     const struct inlets_url *url, const char *client_id,
-    const char *container_id, char *buf, size_t size);
+    const char *container_id, const char *key, char *buf, size_t size);
 
 /*
  * buf is all that came so far.  The length of the head of a good answer,

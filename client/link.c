@@ -128,7 +128,7 @@ inlets_link_open(struct inlets_link *link, const struct inlets_link_conf *conf)
     n = inlets_handshake_request(&link->handshake,
                                  &conf->edge->conf->remote,
                                  conf->client_id, conf->container_id,
-                                 link->head, INLETS_HANDSHAKE_MAX);
+                                 conf->key, link->head, INLETS_HANDSHAKE_MAX);
 
     if (n < 0) {
         free_head(link);

@@ -36,6 +36,7 @@ struct inlets_link_conf {
     union inlets_address       address;
     const char                *client_id;
     const char                *container_id;
+    const char                *key;
     uint32_t                   window;      /* largest per stream */
 };
 

@@ -13,6 +13,7 @@
 #include <cjson/cJSON.h>
 
 #include "client.h"
+#include "inlets_protocol.h"
 #include "edge.h"
 #include "resolve.h"
 
@@ -48,6 +49,7 @@ struct inlets_welcome {
     bool      mux;              /* the edge speaks our links */
     uint32_t  links;            /* as many as it wants, at least 1 */
     uint32_t  window;           /* bytes, 0: not given */
+    char      key[INLETS_MUX_KEY_MAX + 1];  /* of links, "": none wanted */
 };
 
 

@@ -203,6 +203,7 @@ open_link(struct inlets_session *s, struct session_link *sl)
         .address = s->addresses.list[s->address],
         .client_id = s->welcome.client_id,
         .container_id = s->welcome.container_id,
+        .key = s->welcome.key,
         .window = s->welcome.window
     };
     int                      rc;

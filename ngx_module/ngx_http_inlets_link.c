@@ -6,6 +6,7 @@
 
 #include "ngx_http_inlets_link.h"
 #include "ngx_http_inlets_policy.h"
+#include "ngx_inlets_key.h"
 #include "inlets_name.h"
 #include "inlets_protocol.h"
 #include "inlets_sign.h"
@@ -28,6 +29,8 @@ static ngx_int_t ngx_http_inlets_link_arg(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 static ngx_uint_t ngx_http_inlets_link_allowed(
     ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_found_t *found);
+static ngx_int_t ngx_http_inlets_link_check_key(ngx_http_request_t *r,
+    ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_id_t *id);
 static void ngx_http_inlets_link_drain(ngx_inlets_session_t *session);
 static void ngx_http_inlets_link_check(ngx_inlets_session_t *session);
 static void ngx_http_inlets_link_changed(void *data);
@@ -78,6 +81,11 @@ ngx_http_inlets_link_create(ngx_http_request_t *r,
         return NGX_HTTP_FORBIDDEN;
     }
 
+    if (found.keyed && ngx_http_inlets_link_check_key(r, ilcf, &id) != NGX_OK) {
+        *text = "the link shows no key of its session, or a wrong one";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     if (!ngx_http_inlets_link_allowed(ilcf, &found)) {
         *text = "client is no longer allowed";
         return NGX_HTTP_FORBIDDEN;
@@ -123,6 +131,41 @@ ngx_http_inlets_link_create(ngx_http_request_t *r,
     *ret = link;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_inlets_link_check_key(ngx_http_request_t *r,
+    ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_id_t *id)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    part = &r->headers_in.headers.part;
+    header = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NGX_DECLINED;
+            }
+
+            part = part->next;
+            header = part->elts;
+            i = 0;
+        }
+
+        if (header[i].key.len == sizeof(INLETS_MUX_KEY_HEADER) - 1
+            && ngx_strcasecmp(header[i].key.data,
+                              (u_char *) INLETS_MUX_KEY_HEADER)
+               == 0)
+        {
+            return ngx_inlets_link_key_check(ilcf->connect, id,
+                                             &header[i].value);
+        }
+    }
 }
 
 

@@ -266,6 +266,8 @@ ngx_http_inlets_login_capabilities(cJSON *json, ngx_http_inlets_login_t *login)
 
     login->links = ngx_http_inlets_login_number(mux, "links");
     login->window = ngx_http_inlets_login_number(mux, "window");
+    login->keyed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(mux,
+                                                          INLETS_MUX_KEY));
 }
 
 

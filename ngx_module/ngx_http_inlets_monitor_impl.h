@@ -103,6 +103,7 @@ typedef struct {
     ngx_uint_t                   mux;        /* the capability is offered */
     double                       links;
     double                       window;
+    ngx_uint_t                   keyed;      /* its links show a key */
     u_char                       timestamp[NGX_INT64_LEN];
 } ngx_http_inlets_login_t;
 

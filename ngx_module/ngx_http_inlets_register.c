@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_inlets_monitor_impl.h"
+#include "ngx_inlets_key.h"
 
 
 #define NGX_HTTP_INLETS_TRIES         16       /* random names */
@@ -71,6 +72,7 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     claim.id = monitor->id;
     claim.resume = login->resumes ? &login->resume : NULL;
     claim.max_links = monitor->conf->max_links;
+    claim.keyed = login->keyed;
     claim.rules = &login->rules;
 
     rc = ngx_http_inlets_register_identity(monitor, login, &claim, pool);
@@ -650,6 +652,7 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
 {
     cJSON   *config, *negotiated, *features, *mux;
     double   window;
+    u_char   key[NGX_INLETS_LINK_KEY + 1];
 
     window = monitor->conf->window;
 
@@ -677,6 +680,14 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     cJSON_AddNumberToObject(mux, "links",
                             ngx_http_inlets_register_links(monitor, login));
     cJSON_AddNumberToObject(mux, "window", (double) (int64_t) window);
+
+    if (login->keyed
+        && ngx_inlets_link_key(monitor->conf->connect, &monitor->id, key)
+           == NGX_OK)
+    {
+        key[NGX_INLETS_LINK_KEY] = '\0';
+        cJSON_AddStringToObject(mux, INLETS_MUX_KEY, (char *) key);
+    }
 
     ngx_http_inlets_listed_add(monitor, config);
 

@@ -641,6 +641,7 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     tunnel->client = client;
     tunnel->since = claim->since;
     tunnel->auth = claim->auth;
+    tunnel->keyed = (uint16_t) claim->keyed;
     tunnel->max_streams = claim->max_streams;
     ngx_inlets_row_init(&tunnel->row);
 

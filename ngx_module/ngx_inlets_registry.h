@@ -53,6 +53,7 @@ typedef struct {
     ngx_uint_t                newer;        /* by find_id(): its worker has a
                                                later configuration than this */
     ngx_inlets_auth_e         auth;
+    ngx_uint_t                keyed;        /* its links show a key */
     ngx_uint_t                max_streams;  /* of its identity, 0: no limit */
     uint64_t                  rules;        /* their tag, 0: none; also set
                                                with NGX_AGAIN */
@@ -115,6 +116,7 @@ typedef struct {
                                                this one continues */
     ngx_inlets_auth_e         auth;
     ngx_uint_t                max_links;    /* at most NGX_INLETS_MAX_LINKS */
+    ngx_uint_t                keyed;        /* links show a key */
     ngx_inlets_limit_t        limit;        /* of this client id */
     ngx_uint_t                max_tunnels;  /* of this client id, 0: any */
     ngx_uint_t                max_streams;  /* of this client id, 0: any */

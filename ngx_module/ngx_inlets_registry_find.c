@@ -295,6 +295,7 @@ ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     found->port = tunnel->port;
     found->replaced = (tunnel->route == NULL);
     found->auth = tunnel->auth;
+    found->keyed = tunnel->keyed;
     found->max_streams = tunnel->max_streams;
     found->rules = tunnel->rules ? tunnel->rules->tag : 0;
 

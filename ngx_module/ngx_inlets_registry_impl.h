@@ -92,6 +92,7 @@ typedef struct {
     uint16_t                     client_id_len;
     uint16_t                     identity_len;
     uint16_t                     auth;
+    uint16_t                     keyed;
     uint32_t                     max_streams;
     ngx_inlets_place_node_t      places[NGX_INLETS_MAX_LINKS];
     u_char                       data[1];     /* client id, identity */

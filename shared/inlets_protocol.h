@@ -37,6 +37,15 @@
 
 #define INLETS_MUX_VERSION           1           /* features.mux.version */
 
+/*
+ * features.mux.key: true, if the client can show a key with its links; in the
+ * answer the key, as the links of that session then have to show it, in a
+ * header.  URLs alone come into access logs.
+ */
+#define INLETS_MUX_KEY               "key"
+#define INLETS_MUX_KEY_HEADER        "Inlets-Key"
+#define INLETS_MUX_KEY_MAX           128         /* longest that is accepted */
+
 
 /* Values of "type" and "authType". */
 #define INLETS_TYPE_HTTP             "http"

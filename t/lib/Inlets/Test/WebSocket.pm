@@ -278,7 +278,8 @@ sub claim {
             flags => defined $opt{flags} ? $opt{flags} : 65536,
             version => '2.0.0',
             features => { mux => { version => 1, links => 2,
-                                   window => 1048576 } },
+                                   window => 1048576,
+                                   %{$opt{mux} || {}} } },
         },
     );
 
