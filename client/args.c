@@ -427,7 +427,7 @@ refuse_letter(struct parser *p, char letter)
 static void
 set_row(struct parser *p, size_t i, char *value)
 {
-    bool  secret = p->args->table[i].secret_size != 0;
+    bool  secret = value != NULL && p->args->table[i].secret_size != 0;
     int   rc;
 
     if (p->faulty || p->result != INLETS_OPTIONS_RUN) {

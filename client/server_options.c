@@ -387,8 +387,8 @@ inlets_server_options_parse(int argc, char **argv,
 
     memset(ret, 0, sizeof(*ret));
 
-    result = inlets_args_parse(&inlets_server_args, argc, argv, ret, ret->source,
-                               &word);
+    result = inlets_args_parse(&inlets_server_args, argc, argv, ret,
+                               ret->source, &word);
 
     if (result != INLETS_OPTIONS_RUN) {
         return result;
