@@ -214,7 +214,7 @@ inlets_command_below(const char *name, const char *word)
         }
 
         if (word == NULL ? known[len] == '\0'
-                         : known[len] == ' '
+                         : known[len] == ' ' && strchr(word, ' ') == NULL
                            && strcmp(known + len + 1, word) == 0)
         {
             return &inlets_commands[i];

@@ -168,6 +168,8 @@ SKIP: {
 
 wrong('command', 'unknown command "clinet", did you mean "client"? See inlets '
       . '--help', 'clinet');
+wrong('two words in one', 'unknown command "server reload", see inlets --help',
+      'server reload');
 wrong('nothing near', 'unknown command "dig", see inlets --help', 'dig');
 wrong('flag', 'unknown option --basic-aut, did you mean --basic-auth? See '
       . 'inlets client --help', 'client', '--basic-aut', 'x:y', 'http', '9');

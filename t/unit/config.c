@@ -486,6 +486,34 @@ test_table(void)
 }
 
 
+static void
+test_distance(void)
+{
+    static const struct {
+        const char *a, *b;
+        unsigned distance;
+    } of[] = {
+        { "", "", 0 }, { "", "abc", 3 }, { "abc", "", 3 }, { "Port", "port", 0 },
+        { "prot", "port", 1 }, { "ab", "ba", 1 }, { "abcd", "badc", 2 },
+        { "port", "sport", 1 }, { "port", "pot", 1 }, { "port", "part", 1 },
+        { "ca", "abc", 3 }, { "basic-aut", "basic-auth", 1 }
+    };
+
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        is_int(inlets_config_distance(of[i].a, strlen(of[i].a), of[i].b,
+                                      strlen(of[i].b)),
+               of[i].distance, of[i].a);
+    }
+
+    char longer[1000];
+
+    memset(longer, 'x', sizeof(longer));
+    ok(inlets_config_distance(longer, sizeof(longer), "x", 1) > 10
+       && inlets_config_distance("x", 1, longer, sizeof(longer)) > 10,
+       "too long to be compared");
+}
+
+
 int
 main(void)
 {
@@ -494,6 +522,7 @@ main(void)
     test_values();
     test_wrong();
     test_unknown();
+    test_distance();
     test_syntax();
     test_bounds();
     test_cut();
