@@ -450,6 +450,19 @@ test_cut(void)
 }
 
 
+/* The same key of two maps, "a[].users[].type" and "a[].auths[].type". */
+
+static bool
+are_twins(const struct inlets_config_key *a, const struct inlets_config_key *b)
+{
+    const char *one = strrchr(a->path, '.');
+    const char *two = strrchr(b->path, '.');
+
+    return one && two && strcmp(one, two) == 0 && a->type == b->type
+           && a->min == b->min && a->max == b->max && a->flags == b->flags;
+}
+
+
 /* The table of the settings file is whole. */
 
 static void
@@ -461,9 +474,11 @@ test_table(void)
         const struct inlets_config_key *key = &ngx_inlets_settings_keys[i];
 
         for (size_t j = 0; j < i; j++) {
-            unique = unique
-                     && key->id != ngx_inlets_settings_keys[j].id
-                     && strcmp(key->path, ngx_inlets_settings_keys[j].path);
+            const struct inlets_config_key *other
+                = &ngx_inlets_settings_keys[j];
+
+            unique = unique && strcmp(key->path, other->path)
+                     && (key->id != other->id || are_twins(key, other));
         }
 
         told_all = told_all && key->since && key->meaning;
