@@ -113,6 +113,10 @@ parse_address(const char *flag, const char *text, struct inlets_url *ret)
     rc = strstr(text, "://") != NULL ? INLETS_E_URL_SCHEME
                                      : inlets_url_upstream(text, ret);
 
+    if (rc == INLETS_OK && ret->local_socket) {
+        rc = INLETS_E_URL_SCHEME;
+    }
+
     if (rc != INLETS_OK) {
         inlets_log_fatal("%s must be host:port, such as 127.0.0.1:3000, not "
                          "\"%s\": %s", flag, inlets_log_address(text),

@@ -157,6 +157,10 @@ inlets_strerror_url(int error)
         return "a query may not be in the URL";
     case INLETS_E_URL_FRAGMENT:
         return "a fragment may not be in the URL";
+    case INLETS_E_URL_SOCKET:
+        return "a Unix socket needs an absolute path, as in unix:/run/web.sock";
+    case INLETS_E_URL_SOCKET_LENGTH:
+        return "the path of a Unix socket may have 107 bytes at most";
     }
 
     return NULL;

@@ -70,6 +70,8 @@ enum inlets_error {
     INLETS_E_URL_WITH_PATH = -89,   /* where none may be */
     INLETS_E_URL_QUERY = -90,
     INLETS_E_URL_FRAGMENT = -91,
+    INLETS_E_URL_SOCKET = -92,      /* not an absolute path */
+    INLETS_E_URL_SOCKET_LENGTH = -93,
 
     /* HTTP requests */
     INLETS_E_HTTP_SYNTAX = -110,

@@ -9,6 +9,7 @@
 #define INLETS_URL_TEXT   2048      /* longest text looked at */
 #define INLETS_URL_ZONE   15        /* longest zone of an IPv6 address */
 #define INLETS_URL_LOCAL  "127.0.0.1"
+#define INLETS_URL_UNIX   "unix:"
 
 
 struct inlets_url_scheme {
@@ -19,7 +20,7 @@ struct inlets_url_scheme {
 
 static const struct inlets_url_scheme inlets_url_schemes[] = {
     { .name = "http", .tls = false, .upstream = true },
-    { .name = "https", .tls = true, .upstream = false },
+    { .name = "https", .tls = true, .upstream = true },
     { .name = "ws", .tls = false, .upstream = false },
     { .name = "wss", .tls = true, .upstream = false }
 };
@@ -313,6 +314,50 @@ inlets_url_parse_plain(const char *text, size_t len, struct inlets_url *url)
 }
 
 
+/* "unix:80" is a port of a host. */
+
+static bool
+inlets_url_is_socket(const char *text, size_t len)
+{
+    size_t n = sizeof(INLETS_URL_UNIX) - 2;
+
+    return len > n && text[n] == ':' && inlets_url_name_equal(text, n, "unix")
+           && (text[n + 1] < '0' || text[n + 1] > '9');
+}
+
+
+/* text is what follows "unix:". */
+
+static int
+inlets_url_parse_socket(const char *text, size_t len, struct inlets_url *url)
+{
+    if (len >= 2 && memcmp(text, "//", 2) == 0) {
+        text += 2;
+        len -= 2;
+    }
+
+    if (len < 2 || text[0] != '/' || text[1] == '/') {
+        return INLETS_E_URL_SOCKET;
+    }
+
+    if (len > INLETS_URL_SOCKET) {
+        return INLETS_E_URL_SOCKET_LENGTH;
+    }
+
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char) text[i] < ' ' || text[i] == 0x7f) {
+            return INLETS_E_URL_PATH;
+        }
+    }
+
+    memcpy(url->path, text, len);
+    url->path[len] = '\0';
+    url->local_socket = true;
+
+    return INLETS_OK;
+}
+
+
 static int
 inlets_url_length(const char *text, size_t *ret)
 {
@@ -370,7 +415,12 @@ inlets_url_upstream(const char *text, struct inlets_url *ret)
 
     const char *authority = strstr(text, "://");
 
-    if (authority != NULL) {
+    if (inlets_url_is_socket(text, len)) {
+        size_t n = sizeof(INLETS_URL_UNIX) - 1;
+
+        rc = inlets_url_parse_socket(text + n, len - n, &url);
+
+    } else if (authority != NULL) {
         rc = inlets_url_parse_url(text, authority, true, &url);
 
     } else if (strspn(text, "0123456789") == len) {
@@ -386,6 +436,17 @@ inlets_url_upstream(const char *text, struct inlets_url *ret)
     }
 
     return rc;
+}
+
+
+static char *
+inlets_url_write_text(char *p, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(p, text, len);
+
+    return p + len;
 }
 
 
@@ -415,14 +476,20 @@ inlets_url_authority(const struct inlets_url *url, bool with_port,
     char ret[INLETS_URL_AUTHORITY])
 {
     char *p = ret;
-    size_t len = strlen(url->host);
+
+    if (url->local_socket) {
+        p = inlets_url_write_text(p, INLETS_URL_UNIX);
+        p = inlets_url_write_text(p, url->path);
+        *p = '\0';
+
+        return (int) (p - ret);
+    }
 
     if (url->ip6) {
         *p++ = '[';
     }
 
-    memcpy(p, url->host, len);
-    p += len;
+    p = inlets_url_write_text(p, url->host);
 
     if (url->ip6) {
         *p++ = ']';
@@ -433,6 +500,22 @@ inlets_url_authority(const struct inlets_url *url, bool with_port,
     }
 
     *p = '\0';
+
+    return (int) (p - ret);
+}
+
+
+int
+inlets_url_service(const struct inlets_url *url, bool http,
+    char ret[INLETS_URL_SERVICE])
+{
+    char *p = ret;
+
+    if (!url->local_socket && (url->tls || http)) {
+        p = inlets_url_write_text(p, url->tls ? "https://" : "http://");
+    }
+
+    p += inlets_url_authority(url, true, p);
 
     return (int) (p - ret);
 }

@@ -83,13 +83,13 @@ static void
 fuzz_url(const char *text, int (*parse)(const char *, struct inlets_url *))
 {
     struct inlets_url url, again;
-    char authority[INLETS_URL_AUTHORITY];
+    char authority[INLETS_URL_AUTHORITY], service[INLETS_URL_SERVICE];
 
     if (parse(text, &url) != 0) {
         return;
     }
 
-    require(url.port != 0 && url.host[0] != '\0');
+    require((url.port != 0 && url.host[0] != '\0') || url.local_socket);
     require(url.path[0] == '\0' || url.path[0] == '/');
 
     int len = inlets_url_authority(&url, true, authority);
@@ -99,6 +99,17 @@ fuzz_url(const char *text, int (*parse)(const char *, struct inlets_url *))
     require(parse(authority, &again) == 0);
     require(again.port == url.port && again.ip6 == url.ip6);
     require(strcmp(again.host, url.host) == 0);
+
+    if (parse != inlets_url_upstream) {
+        return;
+    }
+
+    len = inlets_url_service(&url, false, service);
+
+    require(len > 0 && (size_t) len < sizeof(service));
+    require(parse(service, &again) == 0 && again.tls == url.tls);
+    require(again.local_socket == url.local_socket);
+    require(strcmp(again.path, url.path) == 0);
 }
 
 

@@ -117,7 +117,19 @@ static const struct right upstreams[] = {
     { "[::1]:80", false, true, "::1", 80, "", "[::1]" },
     { "http://web", false, false, "web", 80, "", "web" },
     { "http://web:8080/", false, false, "web", 8080, "", "web:8080" },
-    { "http://[::1]:8080", false, true, "::1", 8080, "", "[::1]:8080" }
+    { "http://[::1]:8080", false, true, "::1", 8080, "", "[::1]:8080" },
+    { "https://web", true, false, "web", 443, "", "web" },
+    { "https://[::1]:8443/", true, true, "::1", 8443, "", "[::1]:8443" },
+    { "unix:80", false, false, "unix", 80, "", "unix" }
+};
+
+static const struct right sockets[] = {
+    { "unix:/run/web.sock", false, false, "", 0, "/run/web.sock",
+      "unix:/run/web.sock" },
+    { "unix:///run/web.sock", false, false, "", 0, "/run/web.sock",
+      "unix:/run/web.sock" },
+    { "UNIX:/a b/C?d#:", false, false, "", 0, "/a b/C?d#:",
+      "unix:/a b/C?d#:" }
 };
 
 static const struct wrong wrong_upstreams[] = {
@@ -129,8 +141,17 @@ static const struct wrong wrong_upstreams[] = {
     { "localhost:", INLETS_E_URL_PORT },
     { ":80", INLETS_E_URL_HOST },
     { "::1:80", INLETS_E_URL_BRACKETS },
-    { "https://web", INLETS_E_URL_SCHEME },
     { "ws://web", INLETS_E_URL_SCHEME },
+    { "https://web/app", INLETS_E_URL_WITH_PATH },
+    { "https://", INLETS_E_URL_HOST },
+    { "unix:", INLETS_E_URL_SOCKET },
+    { "unix:/", INLETS_E_URL_SOCKET },
+    { "unix:web.sock", INLETS_E_URL_SOCKET },
+    { "unix://", INLETS_E_URL_SOCKET },
+    { "unix://host/web.sock", INLETS_E_URL_SOCKET },
+    { "unix:////web.sock", INLETS_E_URL_SOCKET },
+    { "unix:/a\tb", INLETS_E_URL_PATH },
+    { "unixx:/a", INLETS_E_URL_WITH_PATH },
     { "http://web/app", INLETS_E_URL_WITH_PATH },
     { "http://web//", INLETS_E_URL_WITH_PATH },
     { "web:80/app", INLETS_E_URL_WITH_PATH },
@@ -156,6 +177,7 @@ test_right(const struct right *r, size_t n,
 
         ok(url.tls == r->tls, "tls");
         ok(url.ip6 == r->ip6, "ip6");
+        ok(url.local_socket == (r->port == 0), "local socket");
         is_str(url.host, r->host, "host");
         is_int(url.port, r->port, "port");
         is_str(url.path, r->path, "path");
@@ -163,6 +185,10 @@ test_right(const struct right *r, size_t n,
         is_int(inlets_url_authority(&url, false, authority),
                strlen(r->authority), "length of the authority");
         is_str(authority, r->authority, "authority");
+
+        if (url.local_socket) {
+            continue;
+        }
 
         inlets_url_authority(&url, true, authority);
         ok(strstr(authority, r->host) != NULL && strrchr(authority, ':')
@@ -221,6 +247,39 @@ test_bounds(void)
            INLETS_E_URL_LENGTH, "a very long text");
     is_int(inlets_url_upstream(long_text("", 3000, ":80"), &url),
            INLETS_E_URL_LENGTH, "a very long upstream");
+    is_int(inlets_url_upstream(long_text("unix:/", 106, ""), &url), 0,
+           "the longest path of a socket");
+    is_int(inlets_url_upstream(long_text("unix:///", 107, ""), &url),
+           INLETS_E_URL_SOCKET_LENGTH, "a longer one");
+}
+
+
+static void
+test_service(void)
+{
+    static const struct {
+        const char *text;
+        const char *plain;
+        const char *http;
+    } services[] = {
+        { "3000", "127.0.0.1:3000", "http://127.0.0.1:3000" },
+        { "http://web", "web:80", "http://web:80" },
+        { "https://[::1]", "https://[::1]:443", "https://[::1]:443" },
+        { "unix:///s", "unix:/s", "unix:/s" }
+    };
+
+    for (size_t i = 0; i < COUNT(services); i++) {
+        struct inlets_url url;
+        char text[INLETS_URL_SERVICE];
+
+        is_int(inlets_url_upstream(services[i].text, &url), 0, "an upstream");
+        is_int(inlets_url_service(&url, false, text),
+               strlen(services[i].plain), "its length");
+        is_str(text, services[i].plain, "as it was written");
+        is_int(inlets_url_service(&url, true, text), strlen(services[i].http),
+               "its length with http");
+        is_str(text, services[i].http, "with http");
+    }
 }
 
 
@@ -230,8 +289,10 @@ main(void)
     test_right(remotes, COUNT(remotes), inlets_url_remote);
     test_wrong(wrong_remotes, COUNT(wrong_remotes), inlets_url_remote);
     test_right(upstreams, COUNT(upstreams), inlets_url_upstream);
+    test_right(sockets, COUNT(sockets), inlets_url_upstream);
     test_wrong(wrong_upstreams, COUNT(wrong_upstreams), inlets_url_upstream);
     test_bounds();
+    test_service();
 
     return tap_done();
 }
