@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -20,9 +21,14 @@
 #define CONN_IOV          64
 #define CONN_ERROR_SIZE   160
 
+#define CONN_KEEP_IDLE      60      /* s, until a silent peer is asked */
+#define CONN_KEEP_INTERVAL  15
+#define CONN_KEEP_COUNT     4
+
 
 enum conn_state {
     CONN_CONNECTING = 0,
+    CONN_PREFIX,
     CONN_HANDSHAKE,
     CONN_OPEN,
     CONN_CLOSED
@@ -35,14 +41,19 @@ struct inlets_conn {
     void                               *data;
 
     SSL                                *ssl;
-    uint8_t                            *record;     /* lazily */
+    uint8_t                            *record;     /* NULL: it is empty */
     size_t                              record_len;
-    bool                                broken;         /* a write failed */
+    const uint8_t                      *prefix;
+    size_t                              prefix_len;
+    char                               *error;      /* lazily */
 
     int                                 fd;
     int                                 events;
     enum conn_state                     state;
-    char                                error[CONN_ERROR_SIZE];
+    bool                                no_read;    /* not wanted */
+    bool                                want_write;
+    bool                                broken;     /* a write failed */
+    bool                                notified;   /* close_notify is out */
 };
 
 
@@ -58,14 +69,43 @@ watch(struct inlets_conn *c, int events)
 
     c->events = events;
 
-    return uv_poll_start(&c->poll, events, poll_event);
+    return events == 0 ? uv_poll_stop(&c->poll)
+                       : uv_poll_start(&c->poll, events, poll_event);
+}
+
+
+static int
+watch_wanted(struct inlets_conn *c)
+{
+    return watch(c, (c->no_read ? 0 : UV_READABLE)
+                    | (c->want_write ? UV_WRITABLE : 0));
+}
+
+
+static char *
+error_text(struct inlets_conn *c)
+{
+    static char  none[CONN_ERROR_SIZE];
+
+    if (c->error == NULL) {
+        c->error = malloc(CONN_ERROR_SIZE);
+    }
+
+    return c->error != NULL ? c->error : none;
 }
 
 
 static void
 set_error(struct inlets_conn *c, const char *what, int err)
 {
-    snprintf(c->error, sizeof(c->error), "%s: %s", what, strerror(err));
+    snprintf(error_text(c), CONN_ERROR_SIZE, "%s: %s", what, strerror(err));
+}
+
+
+static const char *
+set_tls_error(struct inlets_conn *c)
+{
+    return inlets_tls_error(c->ssl, error_text(c), CONN_ERROR_SIZE);
 }
 
 
@@ -89,11 +129,89 @@ make_ssl(struct inlets_conn *c, const struct inlets_conn_conf *conf)
 }
 
 
+/* A peer that vanished is noticed, if it isn't this machine itself. */
+
+static void
+keep_alive(int fd, const union inlets_address *address)
+{
+    int  on = 1, idle = CONN_KEEP_IDLE, interval = CONN_KEEP_INTERVAL;
+    int  count = CONN_KEEP_COUNT;
+
+    if (address->sa.sa_family == AF_INET6
+        ? IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr)
+        : ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET)
+    {
+        return;
+    }
+
+    (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+                      sizeof(interval));
+    (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+
+static int
+connect_socket(int fd, const char *path)
+{
+    struct sockaddr_un  un = { .sun_family = AF_UNIX };
+    size_t              len = strlen(path);
+
+    if (len >= sizeof(un.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+
+    memcpy(un.sun_path, path, len + 1);
+
+    return connect(fd, (struct sockaddr *) &un, sizeof(un));
+}
+
+
+/* The descriptor, or -1 with errno. */
+
+static int
+open_socket(const struct inlets_conn_conf *conf)
+{
+    int  family = AF_UNIX, on = 1, fd, rc, err;
+
+    if (conf->socket == NULL) {
+        family = conf->address->sa.sa_family;
+    }
+
+    fd = socket(family, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+
+    if (fd == -1) {
+        return -1;
+    }
+
+    if (conf->socket != NULL) {
+        rc = connect_socket(fd, conf->socket);
+
+    } else {
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        keep_alive(fd, conf->address);
+        rc = connect(fd, &conf->address->sa,
+                     inlets_address_len(conf->address));
+    }
+
+    if (rc == -1 && errno != EINPROGRESS) {
+        err = errno;
+        close(fd);
+        errno = err;
+        return -1;
+    }
+
+    return fd;
+}
+
+
 struct inlets_conn *
 inlets_conn_create(const struct inlets_conn_conf *conf)
 {
     struct inlets_conn  *c;
-    int                  on = 1, rc, err;
+    int                  rc, err;
 
     c = calloc(1, sizeof(*c));
 
@@ -103,24 +221,16 @@ inlets_conn_create(const struct inlets_conn_conf *conf)
 
     c->handlers = conf->handlers;
     c->data = conf->data;
-
-    c->fd = socket(conf->address->sa.sa_family,
-                   SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
+    c->prefix = conf->prefix;
+    c->prefix_len = conf->prefix_len;
+    c->fd = open_socket(conf);
 
     if (c->fd == -1) {
         goto failed;
     }
 
-    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-
     if (conf->tls != NULL && make_ssl(c, conf) != 0) {
         goto failed_socket;
-    }
-
-    rc = connect(c->fd, &conf->address->sa, inlets_address_len(conf->address));
-
-    if (rc == -1 && errno != EINPROGRESS) {
-        goto failed_ssl;
     }
 
     rc = uv_poll_init(conf->loop, &c->poll, c->fd);
@@ -133,9 +243,7 @@ inlets_conn_create(const struct inlets_conn_conf *conf)
     c->poll.data = c;
 
     if (watch(c, UV_WRITABLE) != 0) {
-        /* closed() would come, which nobody waits for */
-        c->handlers = NULL;
-        inlets_conn_close(c);
+        inlets_conn_drop(c);
         errno = EINVAL;
         return NULL;
     }
@@ -176,19 +284,18 @@ poll_closed(uv_handle_t *handle)
     }
 
     free(c->record);
+    free(c->error);
     free(c);
 }
 
 
-void
-inlets_conn_close(struct inlets_conn *c)
+static void
+conn_end(struct inlets_conn *c, bool notify)
 {
-    if (c->state == CONN_CLOSED) {
-        return;
-    }
-
     if (c->ssl != NULL) {
-        if (c->state == CONN_OPEN && c->record_len == 0) {
+        if (notify && c->state == CONN_OPEN && c->record_len == 0
+            && !c->notified)
+        {
             (void) SSL_shutdown(c->ssl);
         }
 
@@ -203,6 +310,36 @@ inlets_conn_close(struct inlets_conn *c)
 }
 
 
+void
+inlets_conn_close(struct inlets_conn *c)
+{
+    if (c->state != CONN_CLOSED) {
+        conn_end(c, true);
+    }
+}
+
+
+void
+inlets_conn_abort(struct inlets_conn *c)
+{
+    struct linger  linger = { .l_onoff = 1, .l_linger = 0 };
+
+    if (c->state != CONN_CLOSED) {
+        (void) setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger,
+                          sizeof(linger));
+        conn_end(c, false);
+    }
+}
+
+
+void
+inlets_conn_drop(struct inlets_conn *c)
+{
+    c->handlers = NULL;
+    inlets_conn_abort(c);
+}
+
+
 void *
 inlets_conn_data(const struct inlets_conn *c)
 {
@@ -213,7 +350,7 @@ inlets_conn_data(const struct inlets_conn *c)
 const char *
 inlets_conn_error(const struct inlets_conn *c)
 {
-    return c->error;
+    return c->error != NULL ? c->error : "no memory";
 }
 
 
@@ -222,7 +359,7 @@ connected(struct inlets_conn *c)
 {
     c->state = CONN_OPEN;
 
-    if (watch(c, UV_READABLE) != 0) {
+    if (watch_wanted(c) != 0) {
         c->handlers->failed(c, "cannot watch the socket");
         return;
     }
@@ -253,8 +390,45 @@ handshake(struct inlets_conn *c)
         return;
     }
 
-    inlets_tls_error(c->ssl, c->error, sizeof(c->error));
-    c->handlers->failed(c, c->error);
+    c->handlers->failed(c, set_tls_error(c));
+}
+
+
+static void
+send_prefix(struct inlets_conn *c)
+{
+    ssize_t  n = 0;
+
+    while (c->prefix_len > 0) {
+        n = send(c->fd, c->prefix, c->prefix_len, MSG_NOSIGNAL);
+
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+
+        if (n == -1) {
+            break;
+        }
+
+        c->prefix += n;
+        c->prefix_len -= (size_t) n;
+    }
+
+    if (n == -1) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK) {
+            c->handlers->failed(c, strerror(errno));
+        }
+
+        return;
+    }
+
+    if (c->ssl == NULL) {
+        connected(c);
+        return;
+    }
+
+    c->state = CONN_HANDSHAKE;
+    handshake(c);
 }
 
 
@@ -277,13 +451,8 @@ connect_done(struct inlets_conn *c, int status)
         return;
     }
 
-    if (c->ssl == NULL) {
-        connected(c);
-        return;
-    }
-
-    c->state = CONN_HANDSHAKE;
-    handshake(c);
+    c->state = CONN_PREFIX;
+    send_prefix(c);
 }
 
 
@@ -294,20 +463,21 @@ poll_event(uv_poll_t *poll, int status, int events)
 
     if (status < 0) {
         /*
-         * libuv does not watch it any more; reading finds the error, but first
-         * what came before it
+         * libuv does not watch it any more; reading or writing finds the
+         * error, but first what came before it
          */
-        events = UV_READABLE;
-
-        if (c->state != CONN_CONNECTING && c->state != CONN_CLOSED) {
-            (void) uv_poll_start(&c->poll, c->events, poll_event);
-        }
+        events = c->events;
+        c->events = 0;
     }
 
     switch (c->state) {
 
     case CONN_CONNECTING:
         connect_done(c, status);
+        break;
+
+    case CONN_PREFIX:
+        send_prefix(c);
         break;
 
     case CONN_HANDSHAKE:
@@ -327,6 +497,10 @@ poll_event(uv_poll_t *poll, int status, int events)
 
     case CONN_CLOSED:
         break;
+    }
+
+    if (status < 0 && c->state == CONN_OPEN) {
+        (void) watch_wanted(c);
     }
 }
 
@@ -362,7 +536,7 @@ tls_read(struct inlets_conn *c, uint8_t *buf, size_t size)
         return INLETS_CONN_EOF;
 
     default:
-        inlets_tls_error(c->ssl, c->error, sizeof(c->error));
+        (void) set_tls_error(c);
         return INLETS_CONN_ERROR;
     }
 }
@@ -428,7 +602,7 @@ inlets_conn_flush(struct inlets_conn *c)
 
         if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) {
             c->record_len = 0;
-            inlets_tls_error(c->ssl, c->error, sizeof(c->error));
+            (void) set_tls_error(c);
             c->broken = true;
         }
 
@@ -436,9 +610,17 @@ inlets_conn_flush(struct inlets_conn *c)
     }
 
     c->record_len -= (size_t) n;
-    memmove(c->record, c->record + n, c->record_len);
 
-    return c->record_len == 0;
+    if (c->record_len > 0) {
+        memmove(c->record, c->record + n, c->record_len);
+        return false;
+    }
+
+    /* at rest a connection has no buffer */
+    free(c->record);
+    c->record = NULL;
+
+    return true;
 }
 
 
@@ -447,6 +629,10 @@ tls_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
 {
     size_t  taken = 0;
 
+    if (c->broken || !inlets_conn_flush(c)) {
+        return c->broken ? INLETS_CONN_ERROR : INLETS_CONN_AGAIN;
+    }
+
     if (c->record == NULL) {
         c->record = malloc(CONN_RECORD);
 
@@ -454,10 +640,6 @@ tls_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
             set_error(c, "send", ENOMEM);
             return INLETS_CONN_ERROR;
         }
-    }
-
-    if (!inlets_conn_flush(c)) {
-        return c->broken ? INLETS_CONN_ERROR : INLETS_CONN_AGAIN;
     }
 
     for (size_t i = 0; i < n && c->record_len < CONN_RECORD; i++) {
@@ -510,7 +692,60 @@ inlets_conn_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
 void
 inlets_conn_want_write(struct inlets_conn *c, bool want)
 {
+    c->want_write = want;
+
     if (c->state == CONN_OPEN) {
-        (void) watch(c, UV_READABLE | (want ? UV_WRITABLE : 0));
+        (void) watch_wanted(c);
     }
+}
+
+
+void
+inlets_conn_want_read(struct inlets_conn *c, bool want)
+{
+    c->no_read = !want;
+
+    if (c->state == CONN_OPEN) {
+        (void) watch_wanted(c);
+    }
+}
+
+
+/* close_notify; false: it waits for room. */
+
+static bool
+tls_shutdown(struct inlets_conn *c)
+{
+    int  rc, error;
+
+    if (c->broken || c->notified) {
+        return true;
+    }
+
+    ERR_clear_error();
+
+    rc = SSL_shutdown(c->ssl);
+    error = rc < 0 ? SSL_get_error(c->ssl, rc) : SSL_ERROR_NONE;
+    ERR_clear_error();
+
+    /* once more would read */
+    c->notified = error != SSL_ERROR_WANT_WRITE;
+
+    return c->notified;
+}
+
+
+bool
+inlets_conn_shutdown(struct inlets_conn *c)
+{
+    if (c->ssl != NULL
+        && ((!inlets_conn_flush(c) && !c->broken) || !tls_shutdown(c)))
+    {
+        return false;
+    }
+
+    /* an error here is found by reading */
+    (void) shutdown(c->fd, SHUT_WR);
+
+    return true;
 }
