@@ -98,7 +98,8 @@ error_text(struct inlets_conn *c)
 static void
 set_error(struct inlets_conn *c, const char *what, int err)
 {
-    snprintf(error_text(c), CONN_ERROR_SIZE, "%s: %s", what, strerror(err));
+    snprintf(error_text(c), CONN_ERROR_SIZE, "%s: %s", what,
+             uv_strerror(-err));
 }
 
 
@@ -347,6 +348,13 @@ inlets_conn_data(const struct inlets_conn *c)
 }
 
 
+bool
+inlets_conn_reached(const struct inlets_conn *c)
+{
+    return c->state != CONN_CONNECTING;
+}
+
+
 const char *
 inlets_conn_error(const struct inlets_conn *c)
 {
@@ -416,7 +424,7 @@ send_prefix(struct inlets_conn *c)
 
     if (n == -1) {
         if (errno != EAGAIN && errno != EWOULDBLOCK) {
-            c->handlers->failed(c, strerror(errno));
+            c->handlers->failed(c, uv_strerror(-errno));
         }
 
         return;
@@ -447,7 +455,7 @@ connect_done(struct inlets_conn *c, int status)
     }
 
     if (err != 0) {
-        c->handlers->failed(c, strerror(err));
+        c->handlers->failed(c, uv_strerror(-err));
         return;
     }
 

@@ -71,6 +71,9 @@ void inlets_conn_drop(struct inlets_conn *c);
 
 void *inlets_conn_data(const struct inlets_conn *c);
 
+/* In failed(): somebody is there, but TLS doesn't come about. */
+bool inlets_conn_reached(const struct inlets_conn *c);
+
 
 #define INLETS_CONN_AGAIN  0
 #define INLETS_CONN_EOF    (-1)

@@ -6,9 +6,6 @@
 #define INLETS_STREAM_H
 
 
-#include <stdint.h>
-
-
 struct inlets_link;
 struct inlets_mux_stream;
 struct inlets_stream;
@@ -20,12 +17,8 @@ void inlets_stream_open(struct inlets_link *link, struct inlets_mux_stream *ms);
 /* events: of inlets_mux_next() */
 void inlets_stream_event(struct inlets_stream *stream, unsigned events);
 
-/*
- * Ends an HTTP stream that seems to rest between two requests: the service has
- * spoken last, and not lately.
- */
-void inlets_stream_end_idle(struct inlets_stream *stream, uint64_t now);
-struct inlets_stream *inlets_stream_next(const struct inlets_stream *stream);
+/* No byte has come or gone for as long as its local service allows. */
+void inlets_stream_idle(struct inlets_stream *stream);
 
 /* The link is about to end: closes the connection to the local service. */
 void inlets_stream_destroy(struct inlets_stream *stream);
