@@ -632,6 +632,13 @@ inlets_conn_flush(struct inlets_conn *c)
 }
 
 
+bool
+inlets_conn_broken(const struct inlets_conn *c)
+{
+    return c->broken;
+}
+
+
 static ssize_t
 tls_writev(struct inlets_conn *c, const struct iovec *iov, size_t n)
 {

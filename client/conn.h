@@ -94,9 +94,10 @@ void inlets_conn_want_read(struct inlets_conn *c, bool want);
 
 /*
  * With TLS, taken bytes may wait in a record: flush() writes it, and is true
- * when nothing waits.
+ * when nothing waits.  broken(): it could not be written, and never will.
  */
 bool inlets_conn_flush(struct inlets_conn *c);
+bool inlets_conn_broken(const struct inlets_conn *c);
 
 /*
  * The peer reads EOF after all that was taken; reading goes on.  False: not

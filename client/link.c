@@ -531,18 +531,6 @@ inlets_link_leave(struct inlets_link *link)
 
 
 void
-inlets_link_end_idle(struct inlets_link *link, uint64_t now)
-{
-    struct inlets_stream  *s, *next;
-
-    for (s = link->streams; s != NULL; s = next) {
-        next = inlets_stream_next(s);
-        inlets_stream_end_idle(s, now);
-    }
-}
-
-
-void
 inlets_link_check(struct inlets_link *link, uint64_t now)
 {
     uint64_t  silence;

@@ -82,12 +82,10 @@ int inlets_link_open(struct inlets_link *link,
 void inlets_link_close(struct inlets_link *link);
 
 /*
- * Tells the edge to open no more streams here; those that are open go on.
- * end_idle(): ends those that rest between two requests, which the edge would
- * keep for long.
+ * Tells the edge to open no more streams here; those that are open go on, but
+ * for those that rest between two requests, which the edge ends.
  */
 void inlets_link_leave(struct inlets_link *link);
-void inlets_link_end_idle(struct inlets_link *link, uint64_t now);
 
 /* At the deadline or later.  The link may have ended after it. */
 void inlets_link_check(struct inlets_link *link, uint64_t now);

@@ -18,7 +18,17 @@
 #include "resolve.h"
 
 
-#define INLETS_LOCAL_NAME  (INLETS_URL_AUTHORITY + 8)
+struct inlets_stream;
+
+
+/* A stream, in the order in which they had their last byte; zeroed at first. */
+
+struct inlets_idle {
+    struct inlets_idle    *next;
+    struct inlets_idle   **prev;        /* NULL: it isn't in it */
+    uint64_t               since;       /* ms */
+    struct inlets_stream  *stream;
+};
 
 
 struct inlets_local {
@@ -27,9 +37,15 @@ struct inlets_local {
     struct inlets_activity           *activity;
     struct inlets_resolver           *resolver;     /* NULL: a Unix socket */
     SSL_CTX                          *tls;          /* NULL: plain */
-    char                              name[INLETS_LOCAL_NAME];
+    char                             *authorization;    /* or NULL */
+    char                              name[INLETS_URL_SERVICE];
                                                     /* "127.0.0.1:22",
                                                        "http://[::1]:80" */
+
+    uv_timer_t                       *timer;        /* NULL: streams may be
+                                                       idle for ever */
+    struct inlets_idle               *idle;
+    struct inlets_idle              **last_idle;
 
     uint64_t                          refused_at;   /* ms */
     uint32_t                          refused;      /* since it was logged */
@@ -48,6 +64,14 @@ struct inlets_local *inlets_local_ref(struct inlets_local *local);
 
 /* Ends with the last reference; NULL is accepted. */
 void inlets_local_unref(struct inlets_local *local);
+
+/*
+ * A byte has come or gone: unless there is another one within the conf's
+ * idle_timeout, inlets_stream_idle() is called.  rest(): not any more.
+ */
+void inlets_local_active(struct inlets_local *local, struct inlets_idle *idle,
+    uint64_t now);
+void inlets_local_rest(struct inlets_local *local, struct inlets_idle *idle);
 
 /* Counts it, and logs at most one line a second. */
 void inlets_local_refused(struct inlets_local *local, uint64_t now,

@@ -235,10 +235,6 @@ session_timer(uv_timer_t *timer)
         } else {
             inlets_link_check(&sl->link, now);
         }
-
-        if (s->away && !is_tcp(s)) {
-            inlets_link_end_idle(&sl->link, now);
-        }
     }
 
     if (!s->up && s->up_deadline != 0 && now >= s->up_deadline) {

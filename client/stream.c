@@ -315,17 +315,20 @@ read_into(struct inlets_stream *s, uint8_t *buf, size_t size)
     inlets_link_touch(s->link);
 
     if (n > 0) {
+        s->heard = s->deaf;
         s->local->activity->sent += (size_t) n;
         inlets_local_active(s->local, &s->idle, now_ms(s));
 
         return (size_t) n == size || inlets_conn_more(s->conn);
     }
 
-    if (n == INLETS_CONN_EOF) {
-        local_ended(s);
-
-    } else if (n == INLETS_CONN_ERROR) {
+    if (n == INLETS_CONN_ERROR
+        || (n == INLETS_CONN_EOF && s->deaf && !s->heard))
+    {
         inlets_stream_reset(s);
+
+    } else if (n == INLETS_CONN_EOF) {
+        local_ended(s);
     }
 
     return false;
@@ -406,12 +409,16 @@ stream_writable(struct inlets_conn *c)
 {
     struct inlets_stream  *s = inlets_conn_data(c);
 
-    if (!inlets_conn_flush(c) && !s->deaf) {
-        if (inlets_conn_broken(c)) {
-            write_failed(s);
+    if (!inlets_conn_flush(c)) {
+        if (!inlets_conn_broken(c)) {
+            return;
         }
 
-        return;
+        write_failed(s);
+
+        if (s->state != STREAM_OPEN) {
+            return;
+        }
     }
 
     s->blocked = false;

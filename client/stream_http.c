@@ -41,11 +41,7 @@ now_ms(const struct inlets_stream *s)
 static void
 request_done(void *data, struct inlets_request *request)
 {
-    struct inlets_activity  *activity = data;
-
-    request->tunnel = activity->tunnel;
-
-    inlets_activity_request(activity, request);
+    inlets_activity_request(data, request);
 }
 
 
@@ -67,7 +63,7 @@ inlets_stream_http_create(struct inlets_stream *s)
     }
 
     if (local->conf->tcp
-        || (conf.fields == NULL && !local->activity->requests->wanted))
+        || (conf.fields == NULL && !inlets_activity_wanted(local->activity)))
     {
         return INLETS_OK;
     }
