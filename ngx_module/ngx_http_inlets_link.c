@@ -33,6 +33,7 @@ static ngx_int_t ngx_http_inlets_link_check_key(ngx_http_request_t *r,
     ngx_http_inlets_loc_conf_t *ilcf, ngx_inlets_id_t *id);
 static void ngx_http_inlets_link_drain(ngx_inlets_session_t *session);
 static void ngx_http_inlets_link_check(ngx_inlets_session_t *session);
+static void ngx_http_inlets_link_leaving(ngx_inlets_session_t *session);
 static void ngx_http_inlets_link_changed(void *data);
 static void ngx_http_inlets_link_closed(ngx_inlets_session_t *session);
 
@@ -260,6 +261,7 @@ ngx_http_inlets_link_start(ngx_connection_t *c, void *data, u_char *early,
     session->closed = ngx_http_inlets_link_closed;
     session->drain = ngx_http_inlets_link_drain;
     session->check = ngx_http_inlets_link_check;
+    session->leaving = ngx_http_inlets_link_leaving;
 
     ngx_http_inlets_policy_heartbeat(ilcf, &session->timeout, &timeout);
 
@@ -329,6 +331,23 @@ ngx_http_inlets_link_check(ngx_inlets_session_t *session)
 
         ngx_inlets_session_close(session, INLETS_WS_CLOSE_GOING_AWAY,
                                  "tunnel has ended");
+    }
+}
+
+
+static void
+ngx_http_inlets_link_leaving(ngx_inlets_session_t *session)
+{
+    ngx_http_inlets_link_t  *link;
+
+    link = session->data;
+
+    ngx_log_error(NGX_LOG_INFO, session->connection->log, 0,
+                  "link is leaving, streams: %uD",
+                  inlets_mux_streams(session->mux));
+
+    if (link->added) {
+        ngx_inlets_tunnel_leave_link(&link->id, session);
     }
 }
 

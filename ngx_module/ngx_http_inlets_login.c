@@ -268,6 +268,8 @@ ngx_http_inlets_login_capabilities(cJSON *json, ngx_http_inlets_login_t *login)
     login->window = ngx_http_inlets_login_number(mux, "window");
     login->keyed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(mux,
                                                           INLETS_MUX_KEY));
+    login->no_reuse = cJSON_IsFalse(
+                        cJSON_GetObjectItemCaseSensitive(mux, "reuse"));
 }
 
 

@@ -104,6 +104,7 @@ typedef struct {
     double                       links;
     double                       window;
     ngx_uint_t                   keyed;      /* its links show a key */
+    ngx_uint_t                   no_reuse;   /* a stream for each request */
     u_char                       timestamp[NGX_INT64_LEN];
 } ngx_http_inlets_login_t;
 

@@ -352,6 +352,7 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     if ((state & NGX_PEER_FAILED)
         || c == NULL
         || ctx->local
+        || ctx->dial.found.no_reuse
         || c->read->eof
         || c->read->error
         || c->read->timedout

@@ -74,6 +74,7 @@ ngx_http_inlets_register(ngx_http_inlets_monitor_t *monitor,
     claim.max_links = monitor->conf->max_links;
     claim.keyed = login->keyed;
     claim.rules = &login->rules;
+    claim.no_reuse = login->no_reuse;
 
     rc = ngx_http_inlets_register_identity(monitor, login, &claim, pool);
 
@@ -687,6 +688,10 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     {
         key[NGX_INLETS_LINK_KEY] = '\0';
         cJSON_AddStringToObject(mux, INLETS_MUX_KEY, (char *) key);
+    }
+
+    if (login->no_reuse) {
+        cJSON_AddBoolToObject(mux, "reuse", 0);
     }
 
     ngx_http_inlets_listed_add(monitor, config);

@@ -643,6 +643,7 @@ ngx_inlets_registry_create_tunnel(ngx_inlets_registry_t *reg,
     tunnel->auth = claim->auth;
     tunnel->keyed = (uint16_t) claim->keyed;
     tunnel->max_streams = claim->max_streams;
+    tunnel->no_reuse = claim->no_reuse;
     ngx_inlets_row_init(&tunnel->row);
 
     tunnel->id = claim->id;

@@ -55,6 +55,7 @@ typedef struct {
     ngx_inlets_auth_e         auth;
     ngx_uint_t                keyed;        /* its links show a key */
     ngx_uint_t                max_streams;  /* of its identity, 0: no limit */
+    ngx_uint_t                no_reuse;     /* a stream for each request */
     uint64_t                  rules;        /* their tag, 0: none; also set
                                                with NGX_AGAIN */
     size_t                    client_id_len;
@@ -123,6 +124,7 @@ typedef struct {
     ngx_array_t              *ports;        /* of ngx_inlets_ports_t: of which
                                                port 0 picks; NULL: of all */
     ngx_inlets_rules_t       *rules;        /* or NULL */
+    ngx_uint_t                no_reuse;     /* a stream for each request */
     time_t                    since;        /* set: when the first session
                                                began that this one continues */
 } ngx_inlets_claim_t;
@@ -180,12 +182,15 @@ void ngx_inlets_registry_set_max_streams(ngx_inlets_registry_t *reg,
 
 /*
  * A link of this worker.  NGX_OK; NGX_DECLINED: no such tunnel; NGX_BUSY: it
- * has max_links.
+ * has max_links.  leave_link(): no lookup finds it from now on, but it counts;
+ * delete_link() is then told.
  */
 ngx_int_t ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id);
-void ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+void ngx_inlets_registry_leave_link(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id);
+void ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_uint_t left);
 
 /*
  * Lookups.  NGX_OK: found is filled (nplaces may be 0: no link yet);

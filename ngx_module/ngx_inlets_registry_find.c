@@ -13,6 +13,8 @@
 #include "ngx_inlets_registry_impl.h"
 
 
+static ngx_inlets_place_node_t *ngx_inlets_registry_place(
+    ngx_inlets_tunnel_node_t *tunnel);
 static void ngx_inlets_registry_label(ngx_inlets_route_node_t *route,
     ngx_inlets_found_t *found);
 static ngx_int_t ngx_inlets_registry_found(ngx_inlets_registry_t *reg,
@@ -30,7 +32,6 @@ ngx_int_t
 ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
 {
     ngx_int_t                  rc;
-    ngx_uint_t                 i;
     ngx_inlets_place_node_t   *place;
     ngx_inlets_tunnel_node_t  *tunnel;
     ngx_inlets_worker_node_t  *worker;
@@ -49,20 +50,15 @@ ngx_inlets_registry_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id)
         goto done;
     }
 
-    for (i = 0; i < tunnel->nplaces; i++) {
-        if (tunnel->places[i].pid == ngx_pid) {
-            break;
-        }
-    }
+    place = ngx_inlets_registry_place(tunnel);
 
-    place = &tunnel->places[i];
-
-    if (i == tunnel->nplaces) {
-        tunnel->nplaces++;
+    if (place == NULL) {
+        place = &tunnel->places[tunnel->nplaces++];
 
         place->pid = ngx_pid;
         place->slot = ngx_process_slot;
         place->links = 0;
+        place->leaving = 0;
     }
 
     place->links++;
@@ -83,10 +79,30 @@ done:
 
 
 void
-ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+ngx_inlets_registry_leave_link(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id)
 {
-    ngx_uint_t                 i;
+    ngx_inlets_place_node_t   *place;
+    ngx_inlets_tunnel_node_t  *tunnel;
+
+    ngx_shmtx_lock(&reg->shpool->mutex);
+
+    tunnel = ngx_inlets_registry_lookup_id(reg, id);
+    place = tunnel ? ngx_inlets_registry_place(tunnel) : NULL;
+
+    if (place && place->leaving < place->links) {
+        place->leaving++;
+    }
+
+    ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+void
+ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
+    ngx_inlets_id_t *id, ngx_uint_t left)
+{
+    ngx_inlets_place_node_t   *place;
     ngx_inlets_tunnel_node_t  *tunnel;
     ngx_inlets_worker_node_t  *worker;
 
@@ -99,25 +115,38 @@ ngx_inlets_registry_delete_link(ngx_inlets_registry_t *reg,
     }
 
     tunnel = ngx_inlets_registry_lookup_id(reg, id);
+    place = tunnel ? ngx_inlets_registry_place(tunnel) : NULL;
 
-    if (tunnel) {
-        for (i = 0; i < tunnel->nplaces; i++) {
+    if (place) {
+        tunnel->nlinks--;
 
-            if (tunnel->places[i].pid != ngx_pid) {
-                continue;
-            }
+        if (left && place->leaving) {
+            place->leaving--;
+        }
 
-            tunnel->nlinks--;
-
-            if (--tunnel->places[i].links == 0) {
-                ngx_inlets_registry_delete_place(tunnel, i);
-            }
-
-            break;
+        if (--place->links == 0) {
+            ngx_inlets_registry_delete_place(tunnel, place - tunnel->places);
         }
     }
 
     ngx_shmtx_unlock(&reg->shpool->mutex);
+}
+
+
+/* Of this worker, or NULL. */
+
+static ngx_inlets_place_node_t *
+ngx_inlets_registry_place(ngx_inlets_tunnel_node_t *tunnel)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < tunnel->nplaces; i++) {
+        if (tunnel->places[i].pid == ngx_pid) {
+            return &tunnel->places[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -288,7 +317,9 @@ void
 ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     ngx_inlets_found_t *found)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                i;
+    ngx_inlets_place_t       *place;
+    ngx_inlets_place_node_t  *from;
 
     found->id = tunnel->id;
     found->type = tunnel->type;
@@ -297,16 +328,25 @@ ngx_inlets_registry_copy(ngx_inlets_tunnel_node_t *tunnel,
     found->auth = tunnel->auth;
     found->keyed = tunnel->keyed;
     found->max_streams = tunnel->max_streams;
+    found->no_reuse = tunnel->no_reuse;
     found->rules = tunnel->rules ? tunnel->rules->tag : 0;
 
     found->client_id_len = tunnel->client_id_len;
     ngx_memcpy(found->client_id, tunnel->data, tunnel->client_id_len);
 
-    found->nplaces = tunnel->nplaces;
+    found->nplaces = 0;
 
     for (i = 0; i < tunnel->nplaces; i++) {
-        found->places[i].pid = tunnel->places[i].pid;
-        found->places[i].slot = tunnel->places[i].slot;
-        found->places[i].links = tunnel->places[i].links;
+        from = &tunnel->places[i];
+
+        if (from->links == from->leaving) {
+            continue;
+        }
+
+        place = &found->places[found->nplaces++];
+
+        place->pid = from->pid;
+        place->slot = from->slot;
+        place->links = from->links - from->leaving;
     }
 }

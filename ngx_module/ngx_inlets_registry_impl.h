@@ -64,6 +64,7 @@ typedef struct {
     int32_t                      pid;
     int32_t                      slot;
     uint32_t                     links;
+    uint32_t                     leaving;     /* of these */
 } ngx_inlets_place_node_t;
 
 
@@ -93,6 +94,7 @@ typedef struct {
     uint16_t                     identity_len;
     uint16_t                     auth;
     uint16_t                     keyed;
+    uint16_t                     no_reuse;
     uint32_t                     max_streams;
     ngx_inlets_place_node_t      places[NGX_INLETS_MAX_LINKS];
     u_char                       data[1];     /* client id, identity */

@@ -234,6 +234,14 @@ ngx_inlets_session_input(ngx_inlets_session_t *session, u_char *buf,
         return NGX_ERROR;
     }
 
+    if (!session->away && inlets_mux_closing(session->mux)) {
+        session->away = 1;
+
+        if (session->leaving) {
+            session->leaving(session);
+        }
+    }
+
     ngx_inlets_session_post(session);
 
     return NGX_OK;

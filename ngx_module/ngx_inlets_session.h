@@ -27,12 +27,14 @@ struct ngx_inlets_session_s {
      * holds, and the connection is closed right after it.  drain(): graceful
      * exit of this worker.  opened(): the peer opened a stream (trunks).
      * check(): called each time the timer fires, at most every "timeout";
-     * it may close the session.  All but closed() may be NULL.
+     * it may close the session.  leaving(): the peer wants no new streams;
+     * called once.  All but closed() may be NULL.
      */
     void                        *data;
     ngx_inlets_session_pt        closed;
     ngx_inlets_session_pt        drain;
     ngx_inlets_session_pt        check;
+    ngx_inlets_session_pt        leaving;
     ngx_inlets_session_open_pt   opened;
 
     ngx_msec_t                   timeout;     /* silence, then ping; silence
@@ -43,6 +45,7 @@ struct ngx_inlets_session_s {
     ngx_event_t                  flush;
     ngx_msec_t                   received;    /* ngx_current_msec */
     unsigned                     closing:1;
+    unsigned                     away:1;      /* the peer is leaving */
     unsigned                     done:1;
     unsigned                     left:1;      /* to its streams: the last
                                                  one frees it */

@@ -22,6 +22,8 @@ static void ngx_inlets_tunnel_insert(ngx_rbtree_node_t *temp,
 static ngx_inlets_tunnel_t *ngx_inlets_tunnel_of(ngx_inlets_stream_t *st);
 static void ngx_inlets_tunnel_idle_handler(ngx_event_t *rev);
 static void ngx_inlets_tunnel_idle_timer(ngx_event_t *ev);
+static void ngx_inlets_tunnel_end_idle(ngx_inlets_tunnel_t *tunnel,
+    ngx_uint_t all);
 static void ngx_inlets_tunnel_unkeep(ngx_inlets_tunnel_t *tunnel,
     ngx_inlets_stream_t *st);
 
@@ -67,6 +69,25 @@ ngx_inlets_tunnel_add_link(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 
 
 void
+ngx_inlets_tunnel_leave_link(ngx_inlets_id_t *id,
+    ngx_inlets_session_t *session)
+{
+    ngx_inlets_tunnel_t  *tunnel;
+
+    tunnel = ngx_inlets_tunnel_find(id);
+    if (tunnel == NULL) {
+        return;
+    }
+
+    /* the other workers find it gone within a tick of their idle streams */
+
+    ngx_inlets_registry_leave_link(tunnel->registry, id);
+
+    ngx_inlets_tunnel_end_idle(tunnel, 0);
+}
+
+
+void
 ngx_inlets_tunnel_delete_link(ngx_inlets_id_t *id,
     ngx_inlets_session_t *session)
 {
@@ -77,7 +98,7 @@ ngx_inlets_tunnel_delete_link(ngx_inlets_id_t *id,
         return;
     }
 
-    ngx_inlets_registry_delete_link(tunnel->registry, id);
+    ngx_inlets_registry_delete_link(tunnel->registry, id, session->away);
 
     ngx_queue_remove(&session->queue);
 
@@ -443,11 +464,8 @@ ngx_inlets_tunnel_unkeep(ngx_inlets_tunnel_t *tunnel, ngx_inlets_stream_t *st)
 static void
 ngx_inlets_tunnel_idle_timer(ngx_event_t *ev)
 {
-    ngx_msec_t            age;
     ngx_uint_t            over;
-    ngx_queue_t          *q, *prev;
     ngx_inlets_found_t    found;
-    ngx_inlets_stream_t  *st;
     ngx_inlets_tunnel_t  *tunnel;
 
     tunnel = ev->data;
@@ -456,7 +474,28 @@ ngx_inlets_tunnel_idle_timer(ngx_event_t *ev)
            && (ngx_inlets_registry_find_id(tunnel->registry, &tunnel->id,
                                            &found)
                != NGX_OK
-               || found.replaced);
+               || found.replaced
+               || found.nplaces == 0);
+
+    ngx_inlets_tunnel_end_idle(tunnel, over);
+
+    if (tunnel->nidle) {
+        ngx_add_timer(ev, NGX_INLETS_IDLE_TICK);
+        return;
+    }
+
+    ngx_inlets_tunnel_release(tunnel);
+}
+
+
+/* All of them, or those that are old, or whose link is leaving. */
+
+static void
+ngx_inlets_tunnel_end_idle(ngx_inlets_tunnel_t *tunnel, ngx_uint_t all)
+{
+    ngx_msec_t            age;
+    ngx_queue_t          *q, *prev;
+    ngx_inlets_stream_t  *st;
 
     for (q = ngx_queue_last(&tunnel->idle);
          q != ngx_queue_sentinel(&tunnel->idle);
@@ -467,20 +506,13 @@ ngx_inlets_tunnel_idle_timer(ngx_event_t *ev)
         st = ngx_queue_data(q, ngx_inlets_stream_t, queue);
         age = ngx_current_msec - st->used;
 
-        if (over
+        if (all
             || age >= NGX_INLETS_IDLE_TIME
             || (st->session && inlets_mux_closing(st->session->mux)))
         {
             ngx_inlets_tunnel_unkeep(tunnel, st);
         }
     }
-
-    if (tunnel->nidle) {
-        ngx_add_timer(ev, NGX_INLETS_IDLE_TICK);
-        return;
-    }
-
-    ngx_inlets_tunnel_release(tunnel);
 }
 
 

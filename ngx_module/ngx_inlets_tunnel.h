@@ -28,10 +28,14 @@ struct ngx_inlets_tunnel_s {
  * Links of this worker.  add_link(): registers the session as a link of the
  * tunnel, here and in the registry; results as
  * ngx_inlets_registry_add_link(), and NGX_ERROR without memory.
- * delete_link(): undoes it; for the session's closed() handler.
+ * leave_link(): its client wants no more streams on it: it is no place for them
+ * any more, in any worker, and idle ones end.  delete_link(): undoes add; for
+ * the session's closed() handler.
  */
 ngx_int_t ngx_inlets_tunnel_add_link(ngx_inlets_registry_t *reg,
     ngx_inlets_id_t *id, ngx_inlets_session_t *session);
+void ngx_inlets_tunnel_leave_link(ngx_inlets_id_t *id,
+    ngx_inlets_session_t *session);
 void ngx_inlets_tunnel_delete_link(ngx_inlets_id_t *id,
     ngx_inlets_session_t *session);
 
