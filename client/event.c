@@ -64,8 +64,19 @@ print_event(const char *name, cJSON *payload)
 }
 
 
+/* A connection to the local service is told whose it is. */
+
 static bool
-add_capabilities(cJSON *object, const struct inlets_edge_conf *edge)
+one_visitor(const struct inlets_login *login)
+{
+    return login->tunnel != NULL && !login->tunnel->tcp
+           && login->tunnel->local.proxy_protocol != INLETS_PROXY_OFF;
+}
+
+
+static bool
+add_capabilities(cJSON *object, const struct inlets_edge_conf *edge,
+    const struct inlets_login *login)
 {
     cJSON  *capabilities, *features, *mux;
 
@@ -91,7 +102,9 @@ add_capabilities(cJSON *object, const struct inlets_edge_conf *edge)
            && (edge->links == 0     /* the edge knows best */
                || cJSON_AddNumberToObject(mux, "links", edge->links) != NULL)
            && cJSON_AddNumberToObject(mux, "window", WINDOW_MAX) != NULL
-           && cJSON_AddTrueToObject(mux, INLETS_MUX_KEY) != NULL;
+           && cJSON_AddTrueToObject(mux, INLETS_MUX_KEY) != NULL
+           && (!one_visitor(login)
+               || cJSON_AddFalseToObject(mux, INLETS_MUX_REUSE) != NULL);
 }
 
 
@@ -188,7 +201,7 @@ inlets_event_authenticate(const struct inlets_edge_conf *edge,
 
     if (object == NULL || !add_wishes(object, login)
         || !add_signature(object, edge, timestamp)
-        || !add_capabilities(object, edge))
+        || !add_capabilities(object, edge, login))
     {
         cJSON_Delete(object);
         return NULL;

@@ -913,18 +913,20 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
     const struct inlets_tunnel_conf  *before = conf_of(t);
     struct inlets_local              *local;
     struct inlets_edge               *edge = t->client->edge;
-    bool                              place = false, access = false;
+    bool                              place = false, rules = false;
     bool                              person;
 
     person = !same_person(t->edge->conf, edge->conf);
 
     if (conf != NULL) {
         place = !same_place(before, conf);
-        access = !inlets_access_conf_same(&before->access, &conf->access);
 
-        if (place || access || !same_text(before->name, conf->name)
-            || !inlets_local_conf_same(&before->local, &conf->local))
-        {
+        /* a stream that rests at the edge leads to the service as it was */
+
+        rules = !inlets_access_conf_same(&before->access, &conf->access)
+                || !inlets_local_conf_same(&before->local, &conf->local);
+
+        if (place || rules || !same_text(before->name, conf->name)) {
             local = inlets_local_create(&t->client->loop, owner, conf,
                                         &t->activity);
 
@@ -937,7 +939,7 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
         }
     }
 
-    if (edge == t->edge && !place && !access) {
+    if (edge == t->edge && !place && !rules) {
         return INLETS_OK;
     }
 
