@@ -133,6 +133,9 @@ inlets_local_create(uv_loop_t *loop, struct inlets_conf *owner,
             inlets_local_unref(local);
             return NULL;
         }
+
+        /* many servers end without a close_notify, as if there were no TLS */
+        SSL_CTX_set_options(local->tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
     }
 
     return local;

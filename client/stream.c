@@ -171,14 +171,14 @@ pass_end(struct inlets_stream *s)
 
 
 /*
- * The service reads no more.  What it has said before may still be there, such
- * as the reason, so what comes for it is dropped until it ends.
+ * The service reads no more.  What it has said before may still be there, or on
+ * its way, such as the reason: so what comes for it is dropped until it ends.
  */
 
 static void
 write_failed(struct inlets_stream *s)
 {
-    if (s->local_eof) {
+    if (s->local_eof && !s->heard) {
         inlets_stream_reset(s);
         return;
     }
@@ -300,6 +300,29 @@ local_ended(struct inlets_stream *s)
 }
 
 
+/*
+ * An HTTP service that refuses a body answers and closes, with a reset that
+ * must not overtake the answer on its way.
+ */
+
+static void
+read_failed(struct inlets_stream *s, bool eof)
+{
+    if (!s->heard && (s->deaf || !eof)) {
+        inlets_stream_reset(s);
+        return;
+    }
+
+    local_ended(s);
+
+    if (!eof && s->state == STREAM_OPEN) {
+        s->deaf = true;
+        s->blocked = false;
+        pump_to_local(s);
+    }
+}
+
+
 /* False: nothing more now, or the stream has ended. */
 
 static bool
@@ -315,20 +338,15 @@ read_into(struct inlets_stream *s, uint8_t *buf, size_t size)
     inlets_link_touch(s->link);
 
     if (n > 0) {
-        s->heard = s->deaf;
+        s->heard = s->deaf || !s->local->conf->tcp;
         s->local->activity->sent += (size_t) n;
         inlets_local_active(s->local, &s->idle, now_ms(s));
 
         return (size_t) n == size || inlets_conn_more(s->conn);
     }
 
-    if (n == INLETS_CONN_ERROR
-        || (n == INLETS_CONN_EOF && s->deaf && !s->heard))
-    {
-        inlets_stream_reset(s);
-
-    } else if (n == INLETS_CONN_EOF) {
-        local_ended(s);
+    if (n != INLETS_CONN_AGAIN) {
+        read_failed(s, n == INLETS_CONN_EOF);
     }
 
     return false;

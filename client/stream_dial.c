@@ -222,8 +222,8 @@ connect_socket(struct inlets_stream *s)
 
     setup->error = connect_to(s, NULL);
 
-    if (setup->error == UV_EAGAIN && left > BUSY_PAUSE) {
-        left = BUSY_PAUSE;
+    if (setup->error == UV_EAGAIN) {
+        left = left < BUSY_PAUSE ? left : BUSY_PAUSE;
 
     } else if (setup->error != 0) {
         inlets_stream_refuse(s, uv_strerror(setup->error));

@@ -73,7 +73,7 @@ struct inlets_stream {
                                                service */
     bool                       shut_done;
     bool                       deaf;        /* the service takes no more */
-    bool                       heard;       /* but has said something since */
+    bool                       heard;       /* what it said may not be lost */
 };
 
 

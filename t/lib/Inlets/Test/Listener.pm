@@ -8,13 +8,24 @@ use warnings;
 
 use IO::Select;
 use IO::Socket::IP;
+use IO::Socket::UNIX;
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 
 use Inlets::Test::Socket;
 
 
+# On a port, or a free one, or a Unix socket.
+
 sub start {
     my ($class, $port) = @_;
+
+    if (defined $port && $port =~ m{^/}) {
+        my $fh = IO::Socket::UNIX->new(Local => $port, Listen => 128)
+            or die "listen on $port: $!";
+
+        return bless { fh => $fh, path => $port }, $class;
+    }
+
     $port ||= Inlets::Test::free_port();
 
     my $fh = IO::Socket::IP->new(LocalHost => '127.0.0.1',
@@ -26,7 +37,11 @@ sub start {
 
 
 sub port { $_[0]{port} }
-sub upstream { "127.0.0.1:$_[0]{port}" }
+
+sub upstream {
+    my ($self) = @_;
+    return $self->{path} ? "unix:$self->{path}" : "127.0.0.1:$self->{port}";
+}
 
 
 # The next connection, an Inlets::Test::Socket; undef in time-out.
@@ -39,7 +54,7 @@ sub accept {
 
     my $fh = $self->{fh}->accept() or return undef;
 
-    setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1;
+    setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1 if !$self->{path};
 
     return Inlets::Test::Socket->new($fh);
 }

@@ -13,12 +13,17 @@ package Inlets::Test::Service;
 #   hang     TCP: accepts and does nothing
 #   closed   nothing listens there
 #   CODE     called with an Inlets::Test::Socket for each connection
+#
+# In front of a kind's own arguments may stand a hash: address => '::1', socket
+# => 1 (a Unix socket), tls => [certificate, key], proxy => 1 (a PROXY header
+# comes first).
 
 use strict;
 use warnings;
 
 use Digest::SHA qw(sha1_base64 sha1_hex);
 use IO::Socket::IP;
+use IO::Socket::UNIX;
 use POSIX ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(sleep);
@@ -41,21 +46,26 @@ my %kinds = (
 sub start {
     my ($class, $test, $kind, @arguments) = @_;
 
+    my $opt = ref $arguments[0] eq 'HASH' ? shift @arguments : {};
     my $port = Inlets::Test::free_port();
-    my $address = $arguments[0] && $arguments[0] eq 'ipv6' ? '::1'
-                                                           : '127.0.0.1';
+    my $address = $opt->{address}
+                  || ($arguments[0] && $arguments[0] eq 'ipv6' ? '::1'
+                                                               : '127.0.0.1');
     my $self = bless {
-        test => $test, port => $port, address => $address,
+        test => $test, port => $port, address => $address, opt => $opt,
         log => "$test->{dir}/service.$port.log",
+        path => $opt->{socket} ? "$test->{dir}/service.$port.sock" : undef,
     }, $class;
 
     return $self if $kind eq 'closed';
 
     my $code = ref $kind ? $kind : $kinds{$kind} || die "no service $kind";
 
-    my $listen = IO::Socket::IP->new(LocalHost => $address,
-        LocalPort => $port, Listen => 1024, ReuseAddr => 1)
-        or die "listen on $address:$port: $!";
+    my $listen = $self->{path}
+        ? IO::Socket::UNIX->new(Local => $self->{path}, Listen => 1024)
+        : IO::Socket::IP->new(LocalHost => $address, LocalPort => $port,
+                              Listen => 1024, ReuseAddr => 1);
+    die "listen on $address:$port: $!" if !$listen;
 
     my $pid = fork();
     die "fork: $!" if !defined $pid;
@@ -82,7 +92,10 @@ sub port { $_[0]{port} }
 
 sub upstream {
     my ($self) = @_;
-    return ($self->{address} eq '::1' ? '[::1]' : $self->{address})
+    return "unix:$self->{path}" if $self->{path};
+
+    return ($self->{opt}{tls} ? 'https://' : '')
+           . ($self->{address} eq '::1' ? '[::1]' : $self->{address})
            . ":$self->{port}";
 }
 
@@ -104,6 +117,15 @@ sub requests {
 
 
 sub last_request { ($_[0]->requests())[-1] }
+
+
+# What the PROXY headers said: "v1 TCP4 address address port port".
+
+sub proxies {
+    my ($self) = @_;
+    my @all = $self->{test}->read_file($self->{log}) =~ /^proxy (.*)$/mg;
+    return @all;
+}
 
 
 # Ends the listener and, since they die with it, its connections.
@@ -142,8 +164,11 @@ sub serve {
         $SIG{$_} = 'DEFAULT' for qw(TERM CHLD);
         srand;
 
-        setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1;
+        setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1 if !$self->{path};
         note($self, 'connection');
+
+        note($self, 'proxy ' . read_proxy($fh)) if $self->{opt}{proxy};
+        $fh = start_tls($self, $fh) if $self->{opt}{tls};
 
         my $socket = Inlets::Test::Socket->new($fh);
         eval { $code->($socket, $self, @arguments); 1 }
@@ -152,6 +177,69 @@ sub serve {
         close $fh;
         POSIX::_exit(0);
     }
+}
+
+
+sub start_tls {
+    my ($self, $fh) = @_;
+
+    require IO::Socket::SSL;
+
+    my $ssl = IO::Socket::SSL->start_SSL($fh, SSL_server => 1,
+        SSL_cert_file => $self->{opt}{tls}[0],
+        SSL_key_file => $self->{opt}{tls}[1]);
+
+    POSIX::_exit(0) if !$ssl;
+    note($self, 'sni ' . ($ssl->get_servername() || 'none'));
+
+    return $ssl;
+}
+
+
+# Not one byte more than the header.
+
+sub read_proxy {
+    my ($fh) = @_;
+    my $head = '';
+    my $take = sub {
+        my ($n) = @_;
+
+        while ($n > 0) {
+            my $got = sysread $fh, $head, $n, length $head;
+            return 0 if !$got;
+            $n -= $got;
+        }
+
+        return 1;
+    };
+
+    $take->(12) or return 'cut';
+
+    if ($head ne "\r\n\r\n\0\r\nQUIT\n") {
+        while ($head !~ /\n\z/) {
+            $take->(1) or return 'cut';
+        }
+
+        return $head =~ /\APROXY ([\x20-\x7e]+)\r\n\z/ ? "v1 $1"
+                                                         : 'v1 wrong';
+    }
+
+    $take->(4) or return 'cut';
+
+    my ($command, $family, $len) = unpack 'x12 C C n', $head;
+
+    $take->($len) or return 'cut';
+
+    return 'v2 LOCAL' if $command == 0x20;
+    return 'v2 wrong' if $command != 0x21 || $family !~ /^(?:17|33)$/;
+
+    my $size = $family == 17 ? 4 : 16;
+    my ($from, $to, @ports) = unpack "x16 a$size a$size n n", $head;
+
+    return join ' ', 'v2', $family == 17 ? 'TCP4' : 'TCP6',
+                (map { Socket::inet_ntop($size == 4 ? Socket::AF_INET
+                                                    : Socket::AF_INET6, $_) }
+                     $from, $to), @ports;
 }
 
 
