@@ -691,7 +691,7 @@ ngx_http_inlets_register_config(ngx_http_inlets_monitor_t *monitor,
     }
 
     if (login->no_reuse) {
-        cJSON_AddBoolToObject(mux, "reuse", 0);
+        cJSON_AddBoolToObject(mux, INLETS_MUX_REUSE, 0);
     }
 
     ngx_http_inlets_listed_add(monitor, config);

@@ -46,6 +46,12 @@
 #define INLETS_MUX_KEY_HEADER        "Inlets-Key"
 #define INLETS_MUX_KEY_MAX           128         /* longest that is accepted */
 
+/*
+ * Of features.mux: the client says false where its local service is told the
+ * visitor of each connection, so that no stream may carry requests of two.
+ */
+#define INLETS_MUX_REUSE             "reuse"
+
 
 /* Values of "type" and "authType". */
 #define INLETS_TYPE_HTTP             "http"

@@ -137,7 +137,7 @@ for my $opt ({}, { socket => 1 }, { tls => [ $crt, $key ] }) {
     if (!$opt->{tls}) {
         $visitor->send($pattern, 60);
         $visitor->shutdown();
-        wait_for { $t->read_file($greet->{log}) =~ /^got $size / } 30,
+        wait_for { $t->read_file($greet->{log}) =~ /^got $size /m } 30,
             'what was sent after it';
         like($t->read_file($greet->{log}), qr/^got $size @{[sha1_hex $pattern]}/m,
              "$name: what came after it");
