@@ -269,7 +269,7 @@ ngx_http_inlets_login_capabilities(cJSON *json, ngx_http_inlets_login_t *login)
     login->keyed = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(mux,
                                                           INLETS_MUX_KEY));
     login->no_reuse = cJSON_IsFalse(
-                        cJSON_GetObjectItemCaseSensitive(mux, INLETS_MUX_REUSE));
+                    cJSON_GetObjectItemCaseSensitive(mux, INLETS_MUX_REUSE));
 }
 
 
