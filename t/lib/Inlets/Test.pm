@@ -13,6 +13,7 @@ use Exporter qw(import);
 use Fcntl qw(:flock);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
+use File::Spec;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX ();
@@ -30,7 +31,7 @@ use Inlets::Test::Yamux;
 our @EXPORT = qw(wait_for spawn);
 
 our $TOP = abs_path(dirname(__FILE__) . '/../../..');
-our $BUILD = $ENV{INLETS_BUILD} || "$TOP/build";
+our $BUILD = File::Spec->rel2abs($ENV{INLETS_BUILD} || "$TOP/build");
 our $NGINX = $ENV{INLETS_NGINX} || $ENV{TEST_NGINX_BINARY} || 'nginx';
 our $SLOW = $ENV{INLETS_SLOW}
     || ($ENV{INLETS_VALGRIND} ? 8 : $BUILD =~ m{/asan/?$} ? 3 : 1);
