@@ -1,5 +1,6 @@
 #include "conf.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,17 +32,37 @@ finish_edge(struct inlets_edge_conf *edge)
 }
 
 
+#define TEXT(field)  offsetof(struct inlets_tunnel_conf, field)
+
+static const size_t  tunnel_texts[] = {
+    TEXT(name),
+    TEXT(sub_domain),
+    TEXT(local.ca_file),
+    TEXT(local.host_header),
+    TEXT(local.auth),
+    TEXT(access.basic),
+    TEXT(access.allow),
+    TEXT(access.deny)
+};
+
+#undef TEXT
+
+#define TUNNEL_TEXTS  (sizeof(tunnel_texts) / sizeof(tunnel_texts[0]))
+
+
+static char **
+tunnel_text(struct inlets_tunnel_conf *tunnel, size_t i)
+{
+    return (char **) (void *) ((char *) tunnel + tunnel_texts[i]);
+}
+
+
 static void
 finish_tunnel(struct inlets_tunnel_conf *tunnel)
 {
-    free_text(tunnel->name);
-    free_text(tunnel->sub_domain);
-    free_text(tunnel->local.ca_file);
-    free_text(tunnel->local.host_header);
-    free_text(tunnel->local.auth);
-    free_text(tunnel->access.basic);
-    free_text(tunnel->access.allow);
-    free_text(tunnel->access.deny);
+    for (size_t i = 0; i < TUNNEL_TEXTS; i++) {
+        free_text(*tunnel_text(tunnel, i));
+    }
 }
 
 
@@ -138,6 +159,39 @@ inlets_conf_remove(struct inlets_conf *conf, size_t i)
 
     memmove(&conf->tunnels[i], &conf->tunnels[i + 1],
             (conf->ntunnels - i) * sizeof(conf->tunnels[0]));
+}
+
+
+struct inlets_conf *
+inlets_conf_alone(const struct inlets_tunnel_conf *tunnel)
+{
+    struct inlets_tunnel_conf   from = *tunnel;
+    struct inlets_tunnel_conf  *to;
+    struct inlets_conf         *conf = inlets_conf_create();
+
+    to = conf != NULL ? inlets_conf_add(conf) : NULL;
+
+    if (to == NULL) {
+        inlets_conf_unref(conf);
+        return NULL;
+    }
+
+    *to = from;
+
+    for (size_t i = 0; i < TUNNEL_TEXTS; i++) {
+        *tunnel_text(to, i) = NULL;
+    }
+
+    for (size_t i = 0; i < TUNNEL_TEXTS; i++) {
+        if (inlets_conf_set(tunnel_text(to, i), *tunnel_text(&from, i))
+            != INLETS_OK)
+        {
+            inlets_conf_unref(conf);
+            return NULL;
+        }
+    }
+
+    return conf;
 }
 
 

@@ -109,6 +109,9 @@ struct inlets_tunnel_conf *inlets_conf_add(struct inlets_conf *conf);
 /* The others move up. */
 void inlets_conf_remove(struct inlets_conf *conf, size_t i);
 
+/* A conf with a copy of that tunnel, and zeros; NULL: no memory. */
+struct inlets_conf *inlets_conf_alone(const struct inlets_tunnel_conf *tunnel);
+
 /* Whether they are the same, in meaning. */
 bool inlets_edge_conf_same(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b);

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "conf_listed.h"
+#include "inlets_error.h"
 #include "log.h"
 #include "tunnel.h"
 
@@ -53,49 +54,76 @@ same_place(const struct inlets_tunnel_conf *a,
 }
 
 
-static bool
-has_name(const struct inlets_conf *conf, const struct inlets_tunnel_conf *one)
-{
-    for (size_t i = 0; i < conf->ntunnels; i++) {
-        if (conf->tunnels[i].tcp == one->tcp
-            && same_name(&conf->tunnels[i], one))
-        {
-            return true;
-        }
-    }
+/*
+ * From the present tunnels to those of conf.  A tunnel is the same as before if
+ * it has the same name, or serves the same place and was given another name.
+ */
 
-    return false;
+struct plan {
+    const struct inlets_conf   *conf;
+    struct inlets_tunnel      **becomes;    /* each of conf; NULL: a new one */
+    bool                       *stays;      /* each of the present ones */
+};
+
+
+static bool
+can_become(const struct inlets_tunnels *ts, size_t i, const struct plan *plan,
+    const struct inlets_tunnel_conf *one)
+{
+    return !plan->stays[i] && !inlets_tunnel_is_stopping(ts->list[i])
+           && !inlets_tunnel_is_over(ts->list[i])
+           && inlets_tunnel_conf(ts->list[i])->tcp == one->tcp;
 }
 
 
-/*
- * The present tunnel that becomes this one of conf: that of its name, else one
- * that serves the same place and was given another name.  NULL: none.
- */
-
-static struct inlets_tunnel *
-find(const struct inlets_tunnels *ts, const struct inlets_conf *conf,
-    const struct inlets_tunnel_conf *one)
+static void
+match(const struct inlets_tunnels *ts, struct plan *plan,
+    bool (*same)(const struct inlets_tunnel_conf *a,
+                 const struct inlets_tunnel_conf *b))
 {
-    struct inlets_tunnel  *found = NULL;
+    for (size_t k = 0; k < plan->conf->ntunnels; k++) {
+        const struct inlets_tunnel_conf  *one = &plan->conf->tunnels[k];
 
-    for (size_t i = 0; i < ts->n; i++) {
-        const struct inlets_tunnel_conf  *of = inlets_tunnel_conf(ts->list[i]);
-
-        if (inlets_tunnel_is_stopping(ts->list[i]) || of->tcp != one->tcp) {
-            continue;
-        }
-
-        if (same_name(of, one)) {
-            return ts->list[i];
-        }
-
-        if (same_place(of, one) && !has_name(conf, of)) {
-            found = ts->list[i];
+        for (size_t i = 0; i < ts->n && plan->becomes[k] == NULL; i++) {
+            if (can_become(ts, i, plan, one)
+                && same(inlets_tunnel_conf(ts->list[i]), one))
+            {
+                plan->becomes[k] = ts->list[i];
+                plan->stays[i] = true;
+            }
         }
     }
+}
 
-    return found;
+
+static void
+free_plan(struct plan *plan)
+{
+    free(plan->becomes);
+    free(plan->stays);
+}
+
+
+static int
+make_plan(const struct inlets_tunnels *ts, const struct inlets_conf *conf,
+    struct plan *ret)
+{
+    *ret = (struct plan) {
+        .conf = conf,
+        .becomes = calloc(conf->ntunnels + 1, sizeof(*ret->becomes)),
+        .stays = calloc(ts->n + 1, sizeof(*ret->stays))
+    };
+
+    if (ret->becomes == NULL || ret->stays == NULL) {
+        free_plan(ret);
+        inlets_log(INLETS_LOG_ERROR, "no memory for changes of tunnels");
+        return INLETS_E_NO_MEMORY;
+    }
+
+    match(ts, ret, same_name);
+    match(ts, ret, same_place);
+
+    return INLETS_OK;
 }
 
 
@@ -131,34 +159,70 @@ forget(struct inlets_tunnels *ts, const struct inlets_tunnel *tunnel)
 }
 
 
-static void
-add(struct inlets_tunnels *ts, struct inlets_conf *owner,
-    const struct inlets_tunnel_conf *conf)
+static struct inlets_tunnel **
+room_for_one(struct inlets_tunnels *ts)
 {
-    struct inlets_tunnel  *tunnel;
+    size_t                  size = ts->size == 0 ? 4 : ts->size * 2;
+    struct inlets_tunnel  **list;
 
     if (ts->n == ts->size) {
-        size_t                  size = ts->size == 0 ? 4 : ts->size * 2;
-        struct inlets_tunnel  **list = realloc(ts->list, size * sizeof(*list));
+        list = realloc(ts->list, size * sizeof(*list));
 
         if (list == NULL) {
             inlets_log(INLETS_LOG_ERROR, "no memory for another tunnel");
-            ts->status = EXIT_FAILURE;
-            return;
+            return NULL;
         }
 
         ts->list = list;
         ts->size = size;
     }
 
-    tunnel = inlets_tunnel_create(ts->client, owner, conf, ts->listed == owner);
+    return &ts->list[ts->n];
+}
 
-    if (tunnel == NULL) {
+
+/*
+ * It gets a conf of its own: a tunnel that stays would keep all of the one it
+ * came with.
+ */
+
+static void
+add(struct inlets_tunnels *ts, const struct inlets_tunnel_conf *conf,
+    bool child)
+{
+    struct inlets_tunnel  **place = room_for_one(ts);
+    struct inlets_conf     *own = inlets_conf_alone(conf);
+
+    if (place != NULL && own != NULL) {
+        *place = inlets_tunnel_create(ts->client, own, &own->tunnels[0],
+                                      child);
+    }
+
+    if (place != NULL && own != NULL && *place != NULL) {
+        ts->n++;
+
+    } else {
         ts->status = EXIT_FAILURE;
+    }
+
+    inlets_conf_unref(own);
+}
+
+
+static void
+update(struct inlets_tunnel *tunnel, const struct inlets_tunnel_conf *conf,
+    bool wanted)
+{
+    struct inlets_conf  *own = inlets_conf_alone(conf);
+
+    if (own == NULL) {
+        inlets_log(INLETS_LOG_ERROR, "no memory for changes of tunnels");
         return;
     }
 
-    ts->list[ts->n++] = tunnel;
+    (void) inlets_tunnel_update(tunnel, own, &own->tunnels[0], wanted);
+
+    inlets_conf_unref(own);
 }
 
 
@@ -186,26 +250,17 @@ finish_if_over(struct inlets_tunnels *ts)
 
 
 static void
-end_missing(struct inlets_tunnels *ts, const struct inlets_conf *conf)
+end_missing(struct inlets_tunnels *ts, const struct plan *plan)
 {
     for (size_t i = ts->n; i-- > 0; ) {
         struct inlets_tunnel             *tunnel = ts->list[i];
         const struct inlets_tunnel_conf  *of = inlets_tunnel_conf(tunnel);
-        bool                              stays = false;
-
-        for (size_t k = 0; k < conf->ntunnels && !stays; k++) {
-            stays = find(ts, conf, &conf->tunnels[k]) == tunnel;
-        }
-
-        if (stays && !inlets_tunnel_is_over(tunnel)) {
-            continue;
-        }
 
         if (inlets_tunnel_is_over(tunnel)) {
             forget(ts, tunnel);
             inlets_tunnel_destroy(tunnel);
 
-        } else if (!inlets_tunnel_is_stopping(tunnel)) {
+        } else if (!plan->stays[i] && !inlets_tunnel_is_stopping(tunnel)) {
             inlets_log(INLETS_LOG_INFO, "tunnel %s is not wanted any more",
                        of->name != NULL ? of->name : "");
             inlets_tunnel_stop(tunnel);
@@ -217,23 +272,32 @@ end_missing(struct inlets_tunnels *ts, const struct inlets_conf *conf)
 static void
 apply(struct inlets_tunnels *ts, struct inlets_conf *conf)
 {
+    struct plan  plan;
+
+    if (make_plan(ts, conf, &plan) != INLETS_OK) {
+        ts->status = EXIT_FAILURE;
+        finish_if_over(ts);
+        return;
+    }
+
     ts->applying = true;
     ts->status = EXIT_SUCCESS;
 
-    end_missing(ts, conf);
+    end_missing(ts, &plan);
 
     for (size_t i = 0; i < conf->ntunnels; i++) {
         const struct inlets_tunnel_conf  *one = &conf->tunnels[i];
-        struct inlets_tunnel             *tunnel = find(ts, conf, one);
+        struct inlets_tunnel             *tunnel = plan.becomes[i];
 
         if (tunnel == NULL) {
-            add(ts, conf, one);
+            add(ts, one, conf == ts->listed);
 
         } else {
-            (void) inlets_tunnel_update(tunnel, conf, one,
-                                        is_wanted(conf, one, tunnel));
+            update(tunnel, one, is_wanted(conf, one, tunnel));
         }
     }
+
+    free_plan(&plan);
 
     ts->applying = false;
 
