@@ -23,8 +23,8 @@ struct inlets_handshake {
 
 
 /*
- * Writes the request for a link of that tunnel session; key: what the edge wants
- * it to show, or "".  Its length or a negative enum inlets_error.
+ * Writes the request for a link of that tunnel session; key: what the edge
+ * wants it to show, or "".  Its length or a negative enum inlets_error.
  */
 int inlets_handshake_request(struct inlets_handshake *h,
     const struct inlets_url *url, const char *client_id,

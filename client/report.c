@@ -494,11 +494,13 @@ inlets_report_create(uv_loop_t *loop, struct inlets_conf *conf)
         || inlets_curl.multi_setopt(r->multi, CURLMOPT_SOCKETFUNCTION,
                                     socket_wanted)
            != CURLM_OK
-        || inlets_curl.multi_setopt(r->multi, CURLMOPT_SOCKETDATA, r) != CURLM_OK
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_SOCKETDATA, r)
+           != CURLM_OK
         || inlets_curl.multi_setopt(r->multi, CURLMOPT_TIMERFUNCTION,
                                     timer_wanted)
            != CURLM_OK
-        || inlets_curl.multi_setopt(r->multi, CURLMOPT_TIMERDATA, r) != CURLM_OK)
+        || inlets_curl.multi_setopt(r->multi, CURLMOPT_TIMERDATA, r)
+           != CURLM_OK)
     {
         inlets_report_destroy(r);
         return NULL;

@@ -883,7 +883,8 @@ same_person(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b)
 {
     return same_text(a->client_id, b->client_id)
-           && (a->client_id != NULL || (a->token == NULL) == (b->token == NULL));
+           && (a->client_id != NULL
+               || (a->token == NULL) == (b->token == NULL));
 }
 
 

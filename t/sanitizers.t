@@ -17,7 +17,7 @@ plan skip_all => 'this is such a run' if $Inlets::Test::BUILD =~ m{/asan/?$};
 plan skip_all => 'no such build: make asan'
     if !-e "$asan/modules/ngx_http_inlets_module.so";
 
-my %without = map { $_ => 1 } qw(sanitizers valgrind lint run);
+my %without = map { $_ => 1 } qw(sanitizers valgrind lint fuzz run);
 my @files = grep { m{/(\w+)\.t$} && !$without{$1} } sort glob 't/*.t';
 
 $ENV{INLETS_BUILD} = $asan;

@@ -508,9 +508,10 @@ test_distance(void)
         const char *a, *b;
         unsigned distance;
     } of[] = {
-        { "", "", 0 }, { "", "abc", 3 }, { "abc", "", 3 }, { "Port", "port", 0 },
-        { "prot", "port", 1 }, { "ab", "ba", 1 }, { "abcd", "badc", 2 },
-        { "port", "sport", 1 }, { "port", "pot", 1 }, { "port", "part", 1 },
+        { "", "", 0 }, { "", "abc", 3 }, { "abc", "", 3 },
+        { "Port", "port", 0 }, { "prot", "port", 1 }, { "ab", "ba", 1 },
+        { "abcd", "badc", 2 }, { "port", "sport", 1 }, { "port", "pot", 1 },
+        { "port", "part", 1 },
         { "ca", "abc", 3 }, { "basic-aut", "basic-auth", 1 }
     };
 
