@@ -222,7 +222,8 @@ ifneq ($(filter all modules nginx install lint,$(or $(MAKECMDGOALS),all)),)
                       $(NGX)/objs/Makefile)
 endif
 
-ABI_DIRS := $(addprefix -I$(NGX)/,objs src/core src/event src/os/unix)
+ABI_DIRS := $(addprefix -I$(NGX)/,objs src/core src/event src/event/modules   \
+                src/event/quic src/os/unix)
 
 $(BUILD)/abi.h: FORCE | $(ABI_NGINX)
 	@mkdir -p $(BUILD)

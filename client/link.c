@@ -171,15 +171,15 @@ inlets_link_close(struct inlets_link *link)
 
     if (link->mux != NULL) {
         struct iovec  iov[LINK_IOV];
+        size_t        n;
 
         /* a last attempt, without waiting */
 
         inlets_mux_close(link->mux, INLETS_WS_CLOSE_NORMAL, NULL);
 
         if (!link->blocked) {
-            (void) inlets_conn_writev(link->conn, iov,
-                                      inlets_mux_output(link->mux, iov,
-                                                        LINK_IOV));
+            n = inlets_mux_output(link->mux, iov, LINK_IOV);
+            (void) inlets_conn_writev(link->conn, iov, n);
         }
 
         inlets_mux_destroy(link->mux);

@@ -136,7 +136,7 @@ listener_create(struct inlets_forward *f, const union inlets_address *address)
         rc = uv_poll_init(&f->loop, &l->poll, fd);
     }
 
-    if (rc != 0) {
+    if (l == NULL || rc != 0) {
         free(l);
         close(fd);
         errno = -rc;

@@ -104,7 +104,7 @@ side_create(struct inlets_pair *p, enum pair_end end, int fd)
         rc = uv_poll_init(&p->forward->loop, &s->poll, fd);
     }
 
-    if (rc != 0) {
+    if (s == NULL || rc != 0) {
         free(s);
         close(fd);
         errno = -rc;
