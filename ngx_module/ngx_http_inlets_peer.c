@@ -216,6 +216,13 @@ ngx_http_inlets_reuse(ngx_peer_connection_t *pc, ngx_http_inlets_ctx_t *ctx)
 
     d = &ctx->dial;
 
+    if (d->found.nplaces == 0) {
+
+        /* the client is leaving, and waits for its streams to end */
+
+        return NGX_DECLINED;
+    }
+
     c = ngx_inlets_tunnel_idle(&d->found.id);
     if (c == NULL) {
         return NGX_DECLINED;

@@ -333,6 +333,7 @@ ngx_inlets_tunnel_keep(ngx_inlets_registry_t *reg, ngx_inlets_id_t *id,
 
     if (st->stream == NULL
         || st->head.len
+        || inlets_mux_closing(st->session->mux)
         || ngx_terminate
         || ngx_exiting
         || inlets_mux_peek(st->stream, &p) != INLETS_MUX_AGAIN)
