@@ -305,6 +305,10 @@ mux_input(struct inlets_link *link, uint8_t *buf, size_t len)
         return false;
     }
 
+    if (link->leaving && inlets_mux_go_away_seen(link->mux)) {
+        inlets_session_link_left(link->session);
+    }
+
     inlets_link_touch(link);
 
     return true;
@@ -527,6 +531,14 @@ inlets_link_leave(struct inlets_link *link)
 
     inlets_mux_go_away(link->mux);
     inlets_link_touch(link);
+}
+
+
+bool
+inlets_link_has_left(const struct inlets_link *link)
+{
+    return link->state != INLETS_LINK_OPEN
+           || (link->leaving && inlets_mux_go_away_seen(link->mux));
 }
 
 

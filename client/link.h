@@ -87,6 +87,9 @@ void inlets_link_close(struct inlets_link *link);
  */
 void inlets_link_leave(struct inlets_link *link);
 
+/* It brings no more streams: the edge has heard, or it isn't open. */
+bool inlets_link_has_left(const struct inlets_link *link);
+
 /* At the deadline or later.  The link may have ended after it. */
 void inlets_link_check(struct inlets_link *link, uint64_t now);
 

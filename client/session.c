@@ -18,9 +18,10 @@
 #define LINK_FAILURES      6        /* in a row and with no link open: the
                                        session is of no use */
 #define LEAVE_CHECK        200      /* ms */
-#define LEAVE_QUIET        1000     /* ms without streams, before a session that
-                                       was replaced ends: some of the edge's
-                                       may be on their way */
+#define LEAVE_QUIET        1000     /* ms without streams, before a session
+                                       ends: some of the edge's may be on
+                                       their way, unless it says there are
+                                       none */
 #define SESSION_REASON     256
 
 
@@ -157,6 +158,19 @@ session_end(struct inlets_session *s, enum inlets_session_end end,
 }
 
 
+static bool
+has_left(const struct inlets_session *s)
+{
+    for (uint32_t i = 0; i < s->nlinks; i++) {
+        if (!inlets_link_has_left(&s->links[i].link)) {
+            return false;
+        }
+    }
+
+    return s->away;
+}
+
+
 static void
 arm_timer(struct inlets_session *s)
 {
@@ -171,8 +185,8 @@ arm_timer(struct inlets_session *s)
     }
 
     if (s->leaving && !s->drained) {
-        next = s->away && inlets_session_streams(s) == 0 ? now
-                                                         : now + LEAVE_CHECK;
+        next = has_left(s) && inlets_session_streams(s) == 0
+               ? now : now + LEAVE_CHECK;
     }
 
     for (uint32_t i = 0; i < s->nlinks; i++) {
@@ -245,7 +259,7 @@ session_timer(uv_timer_t *timer)
 
     if (!s->over && s->leaving && !s->drained
         && inlets_session_streams(s) == 0
-        && (s->away || now - s->quiet_at >= LEAVE_QUIET))
+        && (has_left(s) || now - s->quiet_at >= LEAVE_QUIET))
     {
         s->drained = true;
         s->handlers->drained(s->data, s);
@@ -287,6 +301,10 @@ inlets_session_link_up(struct inlets_session *session, struct inlets_link *link)
 
     inlets_backoff_reset(&sl->backoff);
     s->failures = 0;
+
+    if (s->away) {
+        inlets_link_leave(link);
+    }
 
     arm_timer(s);
     session_ready(s);
@@ -333,6 +351,13 @@ inlets_session_link_down(struct inlets_session *session,
     }
 
     arm_timer(s);
+}
+
+
+void
+inlets_session_link_left(struct inlets_session *session)
+{
+    arm_timer(session);
 }
 
 

@@ -88,6 +88,7 @@ void inlets_session_link_up(struct inlets_session *session,
     struct inlets_link *link);
 void inlets_session_link_down(struct inlets_session *session,
     struct inlets_link *link, const char *why);
+void inlets_session_link_left(struct inlets_session *session);
 void inlets_session_stream_ended(struct inlets_session *session);
 
 

@@ -459,7 +459,7 @@ inlets_stream_open(struct inlets_link *link, struct inlets_mux_stream *ms)
 
     s->link = link;
 
-    if (link->leaving || inlets_stream_setup(s) != INLETS_OK) {
+    if (inlets_stream_setup(s) != INLETS_OK) {
         goto failed;
     }
 

@@ -555,15 +555,34 @@ inlets_mux_ping_outstanding(const struct inlets_mux *m)
 }
 
 
-void
-inlets_mux_go_away(struct inlets_mux *m)
+static bool
+go_away(struct inlets_mux *m)
 {
     if (m->go_away_sent || m->error != 0) {
-        return;
+        return false;
     }
 
     m->go_away_sent = 1;
     mux_control(m, INLETS_YAMUX_GO_AWAY, 0, 0, INLETS_YAMUX_NORMAL);
+
+    return true;
+}
+
+
+/* The answer to the ping comes behind the last stream that the peer opens. */
+void
+inlets_mux_go_away(struct inlets_mux *m)
+{
+    if (go_away(m)) {
+        mux_control(m, INLETS_YAMUX_PING, INLETS_YAMUX_SYN, 0, MUX_PING_AWAY);
+    }
+}
+
+
+bool
+inlets_mux_go_away_seen(const struct inlets_mux *m)
+{
+    return m->go_away_seen;
 }
 
 
@@ -574,7 +593,7 @@ inlets_mux_close(struct inlets_mux *m, uint16_t code, const char *reason)
         return;
     }
 
-    inlets_mux_go_away(m);
+    (void) go_away(m);
     kill_streams(m);
 
     m->pong_due = 0;

@@ -136,19 +136,21 @@ void inlets_mux_sent(struct inlets_mux *m, size_t bytes);
  *
  * ping(): queues a yamux ping unless one is out.  rtt: the last round trip in
  * microseconds, 0: not known.  go_away(): tells the peer to open no more
- * streams.  close(): go_away() and, on a WebSocket, a Close frame with code
- * (RFC 6455, 7.4) and reason (at most 123 bytes), after all that was queued;
- * streams that are not ended both ways are reset, here and without a word to
- * the peer, which does the same on a Close.  To be called after an error as
- * well: with inlets_ws_close_code(error) it tells the peer why.  closing(): the
- * peer said go away or Close, close() was called, ids have run out, or the
- * session is broken: open no new streams here.  close_received(): the peer sent
- * a Close frame, so nothing follows.
+ * streams; those that are on their way are taken.  go_away_seen(): the peer
+ * knows it, so no more will come.  close(): go away and, on a WebSocket, a
+ * Close frame with code (RFC 6455, 7.4) and reason (at most 123 bytes), after
+ * all that was queued; streams that are not ended both ways are reset, here
+ * and without a word to the peer, which does the same on a Close.  To be called
+ * after an error as well: with inlets_ws_close_code(error) it tells the peer
+ * why.  closing(): the peer said go away or Close, close() was called, ids have
+ * run out, or the session is broken: open no new streams here.
+ * close_received(): the peer sent a Close frame, so nothing follows.
  */
 int inlets_mux_ping(struct inlets_mux *m, uint64_t now_us);
 uint64_t inlets_mux_rtt(const struct inlets_mux *m);
 bool inlets_mux_ping_outstanding(const struct inlets_mux *m);
 void inlets_mux_go_away(struct inlets_mux *m);
+bool inlets_mux_go_away_seen(const struct inlets_mux *m);
 void inlets_mux_close(struct inlets_mux *m, uint16_t code, const char *reason);
 bool inlets_mux_closing(const struct inlets_mux *m);
 bool inlets_mux_close_received(const struct inlets_mux *m);

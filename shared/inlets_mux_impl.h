@@ -23,6 +23,7 @@
 #define MUX_RANDOM      128         /* bytes of masks fetched at a time */
 #define MUX_RTT_EVERY   500000      /* microseconds */
 #define MUX_TURN_PASSES 4           /* of the owner's, then a turn is void */
+#define MUX_PING_AWAY   0           /* of the ping behind go away */
 
 /* A block's payload; one message on a WebSocket. */
 #define MUX_BLOCK_DATA  (INLETS_MUX_BLOCK - sizeof(struct mux_block))
@@ -162,6 +163,7 @@ struct inlets_mux {
     unsigned                   ws_in_message:1;
     unsigned                   pong_due:1;
     unsigned                   go_away_sent:1;
+    unsigned                   go_away_seen:1;  /* by the peer */
     unsigned                   go_away_received:1;
     unsigned                   close_sent:1;    /* queued, at the end */
     unsigned                   close_received:1;
@@ -201,6 +203,8 @@ void mux_give_credit(struct inlets_mux_stream *s);
 /* inlets_mux_tx.c */
 
 void mux_control(struct inlets_mux *m, uint8_t type, uint16_t flags,
+    uint32_t stream, uint32_t length);
+void mux_in_order(struct inlets_mux *m, uint8_t type, uint16_t flags,
     uint32_t stream, uint32_t length);
 void mux_flags(struct inlets_mux_stream *s, uint16_t flags);
 void mux_queue_close(struct inlets_mux *m, uint16_t code, const char *reason);

@@ -53,6 +53,19 @@ ping_received(struct inlets_mux *m)
 }
 
 
+/* A peer that leaves takes it as the end of our new streams. */
+static void
+answer_ping(struct inlets_mux *m, uint32_t id)
+{
+    if (m->go_away_received) {
+        mux_in_order(m, INLETS_YAMUX_PING, INLETS_YAMUX_ACK, 0, id);
+
+    } else {
+        mux_control(m, INLETS_YAMUX_PING, INLETS_YAMUX_ACK, 0, id);
+    }
+}
+
+
 static int
 on_ping(struct inlets_mux *m, const struct inlets_yamux_frame *f)
 {
@@ -63,10 +76,15 @@ on_ping(struct inlets_mux *m, const struct inlets_yamux_frame *f)
         rc = ping_received(m);
 
         if (rc == INLETS_OK) {
-            mux_control(m, INLETS_YAMUX_PING, INLETS_YAMUX_ACK, 0, f->length);
+            answer_ping(m, f->length);
         }
 
         return rc;
+    }
+
+    if (m->go_away_sent && !m->go_away_seen && f->length == MUX_PING_AWAY) {
+        m->go_away_seen = 1;
+        return INLETS_OK;
     }
 
     if (!m->ping_out || f->length != m->ping_id) {
@@ -90,6 +108,22 @@ on_ping(struct inlets_mux *m, const struct inlets_yamux_frame *f)
 }
 
 
+/* Those that have been opened, and not written to. */
+static void
+announce_streams(struct inlets_mux *m)
+{
+    struct inlets_mux_stream  *s;
+
+    for (uint32_t i = 0; i < m->nbuckets; i++) {
+        for (s = m->buckets[i]; s != NULL; s = s->hash_next) {
+            if (!s->syn_sent && !s->reset) {
+                mux_flags(s, 0);
+            }
+        }
+    }
+}
+
+
 static int
 on_go_away(struct inlets_mux *m, const struct inlets_yamux_frame *f)
 {
@@ -102,8 +136,9 @@ on_go_away(struct inlets_mux *m, const struct inlets_yamux_frame *f)
     }
 
     m->go_away_received = 1;
+    announce_streams(m);
 
-    return INLETS_OK;
+    return m->error;
 }
 
 
@@ -143,7 +178,7 @@ on_syn(struct inlets_mux *m, const struct inlets_yamux_frame *f,
         m->peer_id = f->stream;
     }
 
-    if (!m->go_away_sent && !m->close_sent) {
+    if (!m->go_away_seen && !m->close_sent) {
         s = mux_stream_create(m, f->stream);
     }
 

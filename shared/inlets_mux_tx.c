@@ -107,35 +107,43 @@ mux_control(struct inlets_mux *m, uint8_t type, uint16_t flags,
 }
 
 
-/* FIN and RST keep their place behind the data of the stream. */
+/* Behind all data that was written. */
 void
-mux_flags(struct inlets_mux_stream *s, uint16_t flags)
+mux_in_order(struct inlets_mux *m, uint8_t type, uint16_t flags,
+    uint32_t stream, uint32_t length)
 {
-    struct mux_block   *b;
-    struct inlets_mux  *m = s->mux;
+    struct mux_block  *b;
 
     if (m->aborted || m->close_sent || m->error != 0) {
         return;
     }
 
     if (m->queue_bytes >= m->conf.tx_max + m->control_max) {
-        (void) mux_fail(m, INLETS_E_MUX_FLOOD, s->id);
+        (void) mux_fail(m, INLETS_E_MUX_FLOOD, stream);
         return;
     }
 
     b = block_for_header(m, &m->queue, MUX_BLOCK_STREAMS);
     if (b == NULL) {
-        (void) mux_fail(m, INLETS_E_NO_MEMORY, s->id);
+        (void) mux_fail(m, INLETS_E_NO_MEMORY, stream);
         return;
     }
 
+    put_header(b, type, flags, stream, length);
+    m->queue_bytes += INLETS_YAMUX_HEADER;
+}
+
+
+/* FIN and RST keep their place; SYN comes along if it hasn't been sent. */
+void
+mux_flags(struct inlets_mux_stream *s, uint16_t flags)
+{
     if (!s->syn_sent) {
         s->syn_sent = 1;
         flags |= INLETS_YAMUX_SYN;
     }
 
-    put_header(b, INLETS_YAMUX_WINDOW, flags, s->id, 0);
-    m->queue_bytes += INLETS_YAMUX_HEADER;
+    mux_in_order(s->mux, INLETS_YAMUX_WINDOW, flags, s->id, 0);
 }
 
 

@@ -450,6 +450,61 @@ test_refusal(void)
 }
 
 
+/* Streams that the peer opens before it knows are taken, later ones aren't. */
+static void
+test_go_away(enum inlets_mux_carrier carrier)
+{
+    unsigned                   ev;
+    struct pair                p;
+    struct inlets_mux_stream  *s[3], *t;
+
+    note("go away", carrier);
+    pair_init(&p, carrier);
+
+    (void) inlets_mux_ping(p.b, now_us);
+    inlets_mux_go_away(p.b);
+
+    for (unsigned i = 0; i < 3; i++) {
+        s[i] = inlets_mux_open(p.a);
+    }
+
+    inlets_mux_write(s[0], "late", 4);
+    inlets_mux_reset(s[2]);
+
+    while (inlets_mux_pending(p.b)) {
+        move(&p, p.b, p.a, &p.error_a);
+    }
+
+    ok(inlets_mux_open(p.a) == NULL, "no more can be opened");
+    ok(!inlets_mux_go_away_seen(p.b), "nobody knows of that yet");
+
+    while (inlets_mux_pending(p.a) && !inlets_mux_go_away_seen(p.b)) {
+        move(&p, p.a, p.b, &p.error_b);
+    }
+
+    ok(inlets_mux_go_away_seen(p.b), "the peer knows");
+    is_int(inlets_mux_streams(p.b), 2, "and has shown its streams before");
+    ok(!inlets_mux_ping_outstanding(p.b), "the other ping is answered");
+
+    while ((t = inlets_mux_next(p.b, &ev)) != NULL) {
+        ok(ev & INLETS_MUX_EV_OPEN, "a stream that was under way");
+        inlets_mux_release(t);
+    }
+
+    settle(&p);
+
+    for (unsigned i = 0; i < 3; i++) {
+        inlets_mux_release(s[i]);
+    }
+
+    settle(&p);
+    is_int(p.error_a + p.error_b, 0, "no error");
+
+    pair_finish(&p);
+    is_int(mem_used, 0, "no leak");
+}
+
+
 /* The next stream is opened before the owner knows that one is over. */
 static void
 test_at_the_limit(void)
@@ -1013,6 +1068,7 @@ main(void)
         test_window(carrier);
         test_stuck_carrier(carrier);
         test_close(carrier);
+        test_go_away(carrier);
         test_no_memory(carrier);
     }
 

@@ -334,11 +334,14 @@ test_output(void)
     n = inlets_mux_output(m, iov, 8);
     is_int(n, 3, "one more");
     is_int(iov[1].iov_len, 30, "behind what was shown");
+    is_int(iov[2].iov_len, 26, "two frames");
+    is_mem(iov[2].iov_base, "\x82\x18\0\3\0\0\0\0\0\0\0\0\0\0"
+           "\0\2\0\1\0\0\0\0\0\0\0\0", 26, "go away, and who knows it");
     inlets_mux_sent(m, 15);
     n = inlets_mux_output(m, iov, 8);
     is_int(iov[0].iov_len, 29, "a byte of it is gone");
-    is_int(inlets_mux_queued(m), 29 + 14, "queued");
-    inlets_mux_sent(m, 29 + 14);
+    is_int(inlets_mux_queued(m), 29 + 26, "queued");
+    inlets_mux_sent(m, 29 + 26);
     ok(!inlets_mux_pending(m), "all gone");
     inlets_mux_destroy(m);
 
