@@ -58,6 +58,7 @@ typedef struct {
     ngx_inlets_dial_t            dial;        /* dial.found.type 0: none */
     ngx_http_request_t          *request;
     unsigned                     local:1;     /* the edge answers itself */
+    unsigned                     again:1;     /* it was refused once */
 
     u_char                       host[NGX_INLETS_MAX_HOST + 1];
 } ngx_http_inlets_ctx_t;

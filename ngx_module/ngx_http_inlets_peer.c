@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_inlets_no_stream(ngx_peer_connection_t *pc,
 static ngx_int_t ngx_http_inlets_permit(ngx_inlets_dial_t *d);
 static ngx_uint_t ngx_http_inlets_may_reuse(ngx_peer_connection_t *pc,
     ngx_http_request_t *r);
+static void ngx_http_inlets_send_again(ngx_peer_connection_t *pc,
+    ngx_http_inlets_ctx_t *ctx);
 static ngx_uint_t ngx_http_inlets_failed(ngx_peer_connection_t *pc,
     ngx_uint_t state);
 static ngx_int_t ngx_http_inlets_head(ngx_http_inlets_ctx_t *ctx, u_char *buf,
@@ -71,6 +73,7 @@ ngx_http_inlets_init_peer(ngx_http_request_t *r,
 
     ctx->request = r;
     ctx->local = 0;
+    ctx->again = 0;
 
     ctx->dial.registry = us->peer.data;
     ctx->dial.wait = ilcf->wait;
@@ -352,6 +355,10 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     u = ctx->request->upstream;
     c = pc->connection;
 
+    if (c && (state & NGX_PEER_FAILED) && ngx_inlets_stream(c)->refused) {
+        ngx_http_inlets_send_again(pc, ctx);
+    }
+
     if (c && ngx_http_inlets_failed(pc, state)) {
         ngx_inlets_meter_error(&ngx_inlets_stream(c)->meter);
     }
@@ -376,6 +383,42 @@ ngx_http_inlets_free_peer(ngx_peer_connection_t *pc, void *data,
     {
         pc->connection = NULL;
     }
+}
+
+
+/*
+ * A client has left while the request was on its way, and never had it: so it
+ * can do no harm to send it again, once, to whoever has come in its place.
+ */
+
+static void
+ngx_http_inlets_send_again(ngx_peer_connection_t *pc,
+    ngx_http_inlets_ctx_t *ctx)
+{
+    ngx_http_upstream_t       *u;
+    ngx_http_upstream_conf_t  *conf;
+
+    if (ctx->again) {
+        return;
+    }
+
+    conf = ngx_palloc(ctx->request->pool, sizeof(ngx_http_upstream_conf_t));
+    if (conf == NULL) {
+        return;
+    }
+
+    u = ctx->request->upstream;
+
+    *conf = *u->conf;
+    conf->next_upstream |= NGX_HTTP_UPSTREAM_FT_ERROR
+                           |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+
+    u->conf = conf;
+    ctx->again = 1;
+
+    /* as if it had been a reused stream, which nginx does not count */
+
+    pc->cached = 1;
 }
 
 

@@ -308,6 +308,7 @@ ngx_inlets_stream_ready(struct inlets_mux_stream *stream, ngx_uint_t events)
 
         /* the session may be gone before the stream is closed */
 
+        st->refused = inlets_mux_is_refused(stream);
         inlets_mux_release(stream);
 
         st->stream = NULL;

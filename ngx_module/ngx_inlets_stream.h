@@ -35,6 +35,7 @@ struct ngx_inlets_stream_s {
     unsigned                     attached:1;  /* at some time */
     unsigned                     metered:1;
     unsigned                     answering:1;
+    unsigned                     refused:1;   /* the peer had nothing of it */
 };
 
 

@@ -325,6 +325,7 @@ ngx_inlets_trunk_session(ngx_socket_t s, ngx_uint_t client, ngx_log_t *log)
     conf.carrier = INLETS_MUX_RAW;
     conf.client = client;
     conf.accept = !client;
+    conf.late_ack = 1;
     conf.max_streams = NGX_INLETS_TRUNK_STREAMS;
     conf.window_max = NGX_INLETS_TRUNK_WINDOW;
     conf.window_total = NGX_INLETS_TRUNK_GROWTH;
@@ -619,7 +620,7 @@ ngx_inlets_trunk_relay(ngx_connection_t *c)
 
     if (link == NULL) {
 
-        /* it was lost in the meantime */
+        /* it was lost, or has left, in the meantime */
 
         return NGX_DECLINED;
     }
@@ -635,6 +636,8 @@ ngx_inlets_trunk_relay(ngx_connection_t *c)
         ngx_inlets_stream_close(b, 0);
         return NGX_DECLINED;
     }
+
+    inlets_mux_accept(ngx_inlets_stream(c)->stream);
 
     ts->relay.a = c;
     ts->relay.b = b;

@@ -672,6 +672,23 @@ inlets_mux_open(struct inlets_mux *m)
 
 
 void
+inlets_mux_accept(struct inlets_mux_stream *s)
+{
+    if (!s->acked) {
+        s->acked = 1;
+        mux_control(s->mux, INLETS_YAMUX_WINDOW, INLETS_YAMUX_ACK, s->id, 0);
+    }
+}
+
+
+bool
+inlets_mux_is_refused(const struct inlets_mux_stream *s)
+{
+    return s->refused;
+}
+
+
+void
 inlets_mux_set_data(struct inlets_mux_stream *s, void *data)
 {
     s->data = data;

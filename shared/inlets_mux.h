@@ -54,6 +54,7 @@ struct inlets_mux_conf {
     enum inlets_mux_carrier  carrier;
     bool      client;           /* yamux role: a client opens odd ids */
     bool      accept;           /* the peer may open streams */
+    bool      late_ack;         /* ... and hears of each by accept() */
     uint32_t  max_streams;      /* open at once; more from the peer: RST;
                                    twice as many with those that ended and
                                    are not released */
@@ -162,8 +163,13 @@ uint64_t inlets_mux_queued(const struct inlets_mux *m);
  * Streams.  open(): NULL when max_streams are open, ids have run out, the
  * session is closing or broken, or there is no memory.  Nothing is sent until
  * the first write: SYN rides on it.  A stream lives until release().
+ *
+ * accept(): with late_ack, the peer's stream is taken.  is_refused(): the peer
+ * has reset our stream before it took it, so what was sent had no effect.
  */
 struct inlets_mux_stream *inlets_mux_open(struct inlets_mux *m);
+void inlets_mux_accept(struct inlets_mux_stream *s);
+bool inlets_mux_is_refused(const struct inlets_mux_stream *s);
 void inlets_mux_set_data(struct inlets_mux_stream *s, void *data);
 void *inlets_mux_data(const struct inlets_mux_stream *s);
 uint32_t inlets_mux_id(const struct inlets_mux_stream *s);

@@ -88,6 +88,7 @@ struct inlets_mux_stream {
     unsigned                   acked:1;
     unsigned                   live:1;
     unsigned                   reset:1;
+    unsigned                   refused:1;
     unsigned                   want_credit:1;   /* a short write, no credit */
 };
 

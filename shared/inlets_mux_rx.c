@@ -188,7 +188,11 @@ on_syn(struct inlets_mux *m, const struct inlets_yamux_frame *f,
     }
 
     s->syn_sent = 1;
-    mux_control(m, INLETS_YAMUX_WINDOW, INLETS_YAMUX_ACK, f->stream, 0);
+
+    if (!m->conf.late_ack) {
+        inlets_mux_accept(s);
+    }
+
     mux_event(s, INLETS_MUX_EV_OPEN);
     *ret = s;
 
@@ -301,6 +305,8 @@ on_stream_frame(struct inlets_mux *m, const struct inlets_yamux_frame *f)
     }
 
     if (f->flags & INLETS_YAMUX_RST) {
+        s->refused = id_is_ours(m, s->id) && !s->acked && s->rx_off == 0
+                     && !(f->flags & INLETS_YAMUX_ACK);
         mux_stream_dead(s);
         return churn(m);
     }

@@ -10,8 +10,20 @@ use Inlets::Test::Yamux;
 
 my $VISITORS = 8;
 
+# The edge has seen what was sent, and what it said before is here.
+sub heard {
+    my ($link) = @_;
+
+    $link->frame(2, 1, 0, 7);
+
+    while (my $frame = $link->turn(10)) {
+        last if $frame->{type} == 2 && $frame->{flags} == 2;
+    }
+}
+
 my %t = map { $_ => Inlets::Test->new(workers => $_) } 1, 4;
-my $t = Inlets::Test->new();
+my $refusing = Inlets::Test->new();
+my $slow = Inlets::Test->new();
 
 for my $workers (1, 4) {
     my $t = $t{$workers};
@@ -33,14 +45,8 @@ for my $workers (1, 4) {
     my @stream = map { $link->accept() } @visitor;
     $_->read_until(qr/\r\n\r\n/) for @stream;
 
-    # the answer to a ping tells that the edge has seen what was before it
-
     $link->frame(3, 0, 0, 0);
-    $link->frame(2, 1, 0, 7);
-
-    while (my $frame = $link->turn(10)) {
-        last if $frame->{type} == 2 && $frame->{flags} == 2;
-    }
+    heard($link);
 
     $_->respond(200, 'one') for @stream;
 
@@ -60,17 +66,55 @@ for my $workers (1, 4) {
 }
 
 
+# A stream that is refused before it was taken: its request, whatever it is, is
+# sent again, once.  One that was taken is not.
+
+$refusing->edge(http => 'inlets_wait 300ms;')->run();
+
+for my $case ([ 'refused', [ 8 ], 200 ], [ 'refused twice', [ 8, 8 ], 502 ],
+              [ 'taken', [ 10 ], 502 ], [ 'refused, taken', [ 8, 10 ], 502 ])
+{
+    my ($name, $flags, $status) = @$case;
+    my $monitor = $refusing->login(name => 'demo');
+    my $link = $refusing->link($monitor);
+    my $visitor = $refusing->connect();
+
+    $visitor->send_request('POST', '/', host => 'demo.example.com',
+                           body => 'once');
+    $link->auto_update(0);
+
+    for (@$flags) {
+        my $stream = $link->accept();
+        $stream->read_until(qr/\r\n\r\nonce/);
+        $link->frame(1, $_, $stream->id, 0);
+    }
+
+    if ($status == 200) {
+        my $stream = $link->accept();
+        ok($stream->read_until(qr/\r\n\r\nonce\z/), "$name: all of it again");
+        $stream->respond(200, 'yes');
+    }
+
+    is($visitor->read_response()->{status}, $status, $name);
+    heard($link);
+    is(scalar @{$link->{queue}}, 0, "$name: no other stream");
+    $_->close() for $visitor, $link, $monitor;
+}
+
+$refusing->finish();
+
+
 # What the edge sends before it knows is served: a network that is slow, and
 # suddenly takes nothing from the client.
 
-my $web = $t->service('http');
-my $hold = $t->dir . '/hold';
+my $web = $slow->service('http');
+my $hold = $slow->dir . '/hold';
 
-$t->edge()->run();
+$slow->edge()->run();
 
-my $slow = $t->service(sub {
+my $network = $slow->service(sub {
     my ($client) = @_;
-    my $edge = $t->connect();
+    my $edge = $slow->connect();
     my @ways = ([ $client, $edge ], [ $edge, $client ]);
 
     while (@ways) {
@@ -98,16 +142,16 @@ my $slow = $t->service(sub {
     }
 });
 
-my $client = $t->client({ token => 1 }, 'client', '-r',
-                        '127.0.0.1:' . $slow->port, '-s', 'demo', 'http',
+my $client = $slow->client({ token => 1 }, 'client', '-r',
+                        '127.0.0.1:' . $network->port, '-s', 'demo', 'http',
                         $web->upstream);
 ok($client->wait_up(), 'a client behind a slow network');
 
-$t->file('hold', '');
+$slow->file('hold', '');
 $client->signal('TERM');
 ok($client->wait_output(qr/shutting down/), 'leaves');
 
-my $visitor = $t->connect();
+my $visitor = $slow->connect();
 $visitor->send_request('GET', '/', host => 'demo.example.com');
 wait_for { $web->requests == 1 } 10, 'the request';
 
@@ -118,4 +162,4 @@ is($client->wait_exit(), 0, 'exit code');
 unlike($client->output(), qr/did not end in time|were cut/,
        'nothing was cut');
 
-$t->finish();
+$slow->finish();

@@ -505,6 +505,53 @@ test_go_away(enum inlets_mux_carrier carrier)
 }
 
 
+/* Who opens a stream can tell whether the peer has taken it. */
+static void
+test_late_ack(void)
+{
+    unsigned                   ev;
+    struct pair                p;
+    struct inlets_mux_conf     ca = conf_of(INLETS_MUX_RAW, false, false);
+    struct inlets_mux_conf     cb = conf_of(INLETS_MUX_RAW, true, true);
+    struct inlets_mux_stream  *s[3], *t;
+
+    note("late acknowledgement", INLETS_MUX_RAW);
+    cb.late_ack = true;
+    pair_init_conf(&p, &ca, &cb);
+
+    for (unsigned i = 0; i < 3; i++) {
+        s[i] = inlets_mux_open(p.a);
+        inlets_mux_write(s[i], "x", 1);
+    }
+
+    settle(&p);
+
+    for (unsigned i = 0; i < 3; i++) {
+        t = inlets_mux_next(p.b, &ev);
+
+        if (i == 1) {
+            inlets_mux_accept(t);
+        }
+
+        if (i < 2) {
+            inlets_mux_release(t);
+        }
+    }
+
+    settle(&p);
+
+    ok(inlets_mux_is_reset(s[0]) && inlets_mux_is_refused(s[0]), "refused");
+    ok(inlets_mux_is_reset(s[1]) && !inlets_mux_is_refused(s[1]), "taken");
+
+    inlets_mux_abort(p.a);
+    ok(inlets_mux_is_reset(s[2]) && !inlets_mux_is_refused(s[2]),
+       "nobody knows");
+
+    pair_finish(&p);
+    is_int(mem_used, 0, "no leak");
+}
+
+
 /* The next stream is opened before the owner knows that one is over. */
 static void
 test_at_the_limit(void)
@@ -1073,6 +1120,7 @@ main(void)
     }
 
     test_refusal();
+    test_late_ack();
     test_at_the_limit();
     test_fairness(2 * INLETS_MUX_BLOCK, false);
     test_fairness(2 * INLETS_MUX_BLOCK, true);
