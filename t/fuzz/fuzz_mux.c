@@ -203,6 +203,10 @@ events(struct script *sc)
 
             } else {
                 sc->streams[n] = s;
+
+                if (n % 2 == 0) {
+                    inlets_mux_accept(s);
+                }
             }
         }
     }
@@ -305,6 +309,10 @@ use_stream(struct script *sc, unsigned call)
         break;
 
     case 7:
+        if (inlets_mux_is_refused(*s) && !inlets_mux_is_reset(*s)) {
+            abort();
+        }
+
         inlets_mux_release(*s);
         *s = NULL;
         break;
@@ -409,7 +417,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     conf = (struct inlets_mux_conf) {
         .carrier = sc.carrier, .client = (head & 16) != 0,
-        .accept = (head & 32) != 0, .max_streams = 12,
+        .accept = (head & 32) != 0, .late_ack = (head & 64) != 0,
+        .max_streams = 12,
         .window_max = 2 * INLETS_MUX_WINDOW,
         .window_total = INLETS_MUX_WINDOW + 1000, .tx_max = TX_MAX,
         .alloc = script_alloc, .free = script_free, .random = script_random,
