@@ -27,12 +27,10 @@ my $slow = Inlets::Test->new();
 
 for my $workers (1, 4) {
     my $t = $t{$workers};
-    my $monitor;
 
     $t->edge(http => 'inlets_wait 300ms;')->run();
 
-    $monitor = $t->login(name => 'demo');
-
+    my $monitor = $t->login(name => 'demo');
     my $link = $t->link($monitor);
 
     # as many as it takes to have some in each worker
@@ -143,8 +141,8 @@ my $network = $slow->service(sub {
 });
 
 my $client = $slow->client({ token => 1 }, 'client', '-r',
-                        '127.0.0.1:' . $network->port, '-s', 'demo', 'http',
-                        $web->upstream);
+                           '127.0.0.1:' . $network->port, '-s', 'demo',
+                           'http', $web->upstream);
 ok($client->wait_up(), 'a client behind a slow network');
 
 $slow->file('hold', '');
