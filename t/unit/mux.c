@@ -399,7 +399,7 @@ test_refusal(void)
     struct pair                p;
     struct inlets_mux_conf     ca = conf_of(INLETS_MUX_RAW, false, true);
     struct inlets_mux_conf     cb = conf_of(INLETS_MUX_RAW, true, true);
-    struct inlets_mux_stream  *s, *keep[5];
+    struct inlets_mux_stream  *s, *keep[5], *more[200];
 
     cb.max_streams = 3;
     pair_init_conf(&p, &ca, &cb);
@@ -427,10 +427,16 @@ test_refusal(void)
     inlets_mux_release(keep[4]);
 
     for (unsigned i = 0; i < 200; i++) {
-        (void) inlets_mux_open(p.a);
+        more[i] = inlets_mux_open(p.a);
     }
 
     is_int(inlets_mux_streams(p.a), 100, "max_streams holds for open too");
+
+    for (unsigned i = 0; i < 200; i++) {
+        if (more[i] != NULL) {
+            inlets_mux_release(more[i]);
+        }
+    }
 
     inlets_mux_go_away(p.b);
     settle(&p);
