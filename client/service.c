@@ -61,6 +61,7 @@ static const enum inlets_option  left_out[] = {
 
 struct service {
     const struct inlets_options  *o;
+    struct inlets_url             upstream;             /* if it is given */
     char                          program[PATH_MAX];
     char                          config[PATH_MAX];     /* empty: none */
     char                          secret[SECRET_FILES][PATH_MAX];
@@ -364,6 +365,53 @@ print_head(const struct service *s)
 }
 
 
+static bool
+starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+
+static bool
+is_home(const char *path)
+{
+    return starts_with(path, "/home/") || starts_with(path, "/root/")
+           || starts_with(path, "/run/user/");
+}
+
+
+/* The local services that are known. */
+
+static size_t
+count_upstreams(const struct service *s)
+{
+    return s->o->conf != NULL ? s->o->conf->ntunnels : 1;
+}
+
+
+static const struct inlets_url *
+get_upstream(const struct service *s, size_t i)
+{
+    return s->o->conf != NULL ? &s->o->conf->tunnels[i].local.url
+                              : &s->upstream;
+}
+
+
+static bool
+needs_home(const struct service *s)
+{
+    bool  needs = is_home(s->program) || is_home(s->config);
+
+    for (size_t i = 0; i < count_upstreams(s); i++) {
+        const struct inlets_url  *url = get_upstream(s, i);
+
+        needs = needs || (url->local_socket && is_home(url->path));
+    }
+
+    return needs;
+}
+
+
 static void
 print_limits(const struct service *s)
 {
@@ -404,10 +452,7 @@ print_limits(const struct service *s)
            "SystemCallErrorNumber=EPERM\n\n"
            "[Install]\n"
            "WantedBy=multi-user.target\n",
-           strncmp(s->config, "/home/", 6) == 0
-           || strncmp(s->config, "/root/", 6) == 0
-           || strncmp(s->program, "/home/", 6) == 0
-           || strncmp(s->program, "/root/", 6) == 0 ? "read-only" : "yes");
+           needs_home(s) ? "read-only" : "yes");
 }
 
 
@@ -506,13 +551,14 @@ find_files(struct service *s)
 /* What can be told without the files, which may be for another machine. */
 
 static int
-check_addresses(const struct inlets_options *o)
+check_addresses(struct service *s)
 {
-    struct inlets_url  url;
-    char               why[INLETS_WHY_MAX];
+    const struct inlets_options  *o = s->o;
+    struct inlets_url             url;
+    char                          why[INLETS_WHY_MAX];
 
     if (o->upstream != NULL
-        && inlets_value_upstream(&url, o->upstream, why) != INLETS_OK)
+        && inlets_value_upstream(&s->upstream, o->upstream, why) != INLETS_OK)
     {
         inlets_log_fatal("upstream %s", why);
         return INLETS_E_INVALID;
@@ -528,6 +574,28 @@ check_addresses(const struct inlets_options *o)
     if (inlets_value_remote(&url, o->remote, false, why) != INLETS_OK) {
         inlets_log_fatal("remote %s", why);
         return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
+/* DynamicUser= gives the service folders of its own for these. */
+
+static int
+check_sockets(const struct service *s)
+{
+    for (size_t i = 0; i < count_upstreams(s); i++) {
+        const struct inlets_url  *url = get_upstream(s, i);
+
+        if (url->local_socket && (starts_with(url->path, "/tmp/")
+                                  || starts_with(url->path, "/var/tmp/")))
+        {
+            inlets_log_fatal("a systemd service sees no socket of others in "
+                             "/tmp or /var/tmp: unix:%s must be elsewhere, "
+                             "such as in /run", url->path);
+            return INLETS_E_INVALID;
+        }
     }
 
     return INLETS_OK;
@@ -555,7 +623,11 @@ inlets_service_print(const struct inlets_options *options)
         rc = INLETS_E_INVALID;
 
     } else {
-        rc = check_addresses(options);
+        rc = check_addresses(s);
+    }
+
+    if (rc == INLETS_OK) {
+        rc = check_sockets(s);
     }
 
     if (rc == INLETS_OK) {

@@ -582,6 +582,33 @@ like($unit, qr{^    --config \Q$path\E \\\n    -- web$}m, 'a file and a name');
 like($unit, qr/^ExecReload=/m, 'it can be read again');
 like($unit, qr/^TimeoutStopSec=35$/m, 'grace of the file');
 
+# What the service of systemd sees.
+
+for my $case ([ '/run/app.sock', 'yes' ], [ '/run/user/1000/a', 'read-only' ],
+              [ '/home/me/app.sock', 'read-only' ])
+{
+    my ($socket, $home) = @$case;
+
+    like(unit("socket$home", 'client', '--service', 'http', "unix:$socket"),
+         qr/^ProtectHome=$home$/m, "$socket: ProtectHome=$home");
+}
+
+settings("${top}tunnels: [{name: web, type: http, "
+         . "upstream: unix:/home/me/app.sock}]\n");
+like(unit('home', 'client', '--service', '-c', $path),
+     qr/^ProtectHome=read-only$/m, 'a socket that the file names');
+
+settings("${top}tunnels: [{name: web, type: http, "
+         . "upstream: unix:/var/tmp/app.sock}]\n");
+
+for my $words ([ 'http', 'unix:/tmp/app.sock' ], [ '-c', $path ]) {
+    my ($code, $out, $err) = inlets('client', '--service', @$words);
+
+    is("$code $out", '1 ', "@$words: exit code");
+    like($err, qr{\AError: a systemd service sees no .*: unix:/\S+/app.sock must},
+         "@$words: text");
+}
+
 is((inlets('client', '--service', 'http', 'x'))[0], 1, 'a wrong upstream');
 is((inlets('client', '--service', '-c', '/nonexistent'))[0], 1, 'no file');
 
