@@ -3,6 +3,7 @@
  * fields for the local service.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,8 +12,10 @@
 #include "inlets_error.h"
 #include "inlets_mux.h"
 #include "link.h"
-#include "log.h"
 #include "stream_impl.h"
+
+
+#define REFUSED_MAX  128
 
 
 /*
@@ -176,6 +179,17 @@ trim(const struct stream_http *h, struct iovec *iov, size_t *n)
 }
 
 
+static void
+complain(struct inlets_stream *s, int error)
+{
+    char  why[REFUSED_MAX];
+
+    snprintf(why, sizeof(why), "a visitor's request is not passed on: %s",
+             inlets_strerror(error));
+    inlets_local_refused(s->local, now_ms(s), why);
+}
+
+
 ssize_t
 inlets_stream_http_peek(struct inlets_stream *s, struct iovec *iov, size_t n,
     size_t *ret_n)
@@ -192,9 +206,7 @@ inlets_stream_http_peek(struct inlets_stream *s, struct iovec *iov, size_t n,
         rc = look(s, iov, *ret_n);
 
         if (rc < 0) {
-            inlets_log(INLETS_LOG_DEBUG, "stream %u: %s",
-                       (unsigned) inlets_mux_id(s->ms),
-                       inlets_strerror((int) rc));
+            complain(s, (int) rc);
             return STREAM_HTTP_WRONG;
         }
     }

@@ -23,7 +23,7 @@ my ($other, $other_key) = $t->certificate('other.example.org');
 $t->edge(
     listen => 'listen 127.0.0.1:%%PORT_0%%; listen unix:%%TESTDIR%%/edge.sock;'
               . ($ip6 ? 'listen [::1]:%%PORT_0%%;' : ''),
-    http => 'client_max_body_size 0;',
+    http => 'client_max_body_size 0; large_client_header_buffers 4 40k;',
 )->run();
 
 
@@ -289,6 +289,15 @@ for my $more ([], [ Authorization => 'Bearer visitor' ]) {
 }
 
 is(visit('/bytes?n=5000')->{body}, substr($pattern, 0, 5000), 'next request');
+
+is(visit('/echo', headers => [ map { ("X-$_" => 'x' x 30_000) } 1, 2 ])
+       ->{status}, 200, 'a long head');
+is(visit('/echo', headers => [ map { ("X-$_" => 'x' x 35_000) } 1, 2 ])
+       ->{status}, 502, 'a head that is too long');
+ok($client->wait_output(
+       qr/local service \S+: a visitor's request is not passed on: the header/),
+   'a head that is too long: said');
+
 is($client->stop(), 0, 'fields: exit code');
 unlike($client->output(), qr/joe|\Q$basic\E/, 'fields: no secret is shown');
 
