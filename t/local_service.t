@@ -386,6 +386,77 @@ is($visitor->read_response()->{status}, 200, 'full queue: then served');
 is($client->stop(), 0, 'full queue: exit code');
 
 
+# A name with several addresses: one that never answers, one that refuses, and
+# one where the service is.
+
+SKIP: {
+    $t->file('several.c', <<'END');
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stddef.h>
+#include <string.h>
+
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+    struct addrinfo **ret)
+{
+    static int   (*real)(const char *, const char *, const struct addrinfo *,
+                         struct addrinfo **);
+    const char    *list[] = { "127.0.0.2", "127.0.0.3", "127.0.0.1" };
+
+    if (real == NULL) {
+        real = dlsym(RTLD_NEXT, "getaddrinfo");
+    }
+
+    if (strcmp(name, "several.test") != 0) {
+        return real(name, service, hints, ret);
+    }
+
+    for (int i = 0; i < 3; i++) {
+        real(list[i], service, hints, ret);
+        ret = &(*ret)->ai_next;
+    }
+
+    return 0;
+}
+END
+
+    my $shim = $t->dir . '/several.so';
+
+    skip 'no compiler', 5
+        if system("cc -shared -fPIC -w -o $shim $t->{dir}/several.c -ldl") != 0;
+    skip 'sanitizers want to be loaded first', 5 if Inlets::Test::preload();
+
+    my $silent = IO::Socket::IP->new(LocalHost => '127.0.0.2',
+        LocalPort => $web->port, Listen => 1, ReuseAddr => 1)
+        or skip 'no second loopback address', 5;
+    my @waiting;
+
+    # until nobody gets in any more
+
+    for (1 .. 20) {
+        push @waiting, IO::Socket::IP->new(PeerHost => '127.0.0.2',
+            PeerPort => $web->port, Timeout => 0.2) || last;
+    }
+
+    for my $case ([ $web->port, 200 ], [ $closed->port, 502 ]) {
+        my ($port, $status) = @$case;
+
+        $client = $t->client({ token => 1, env => { LD_PRELOAD => $shim } },
+            'client', '-r', '127.0.0.1:' . $t->port(0), '-s', 'demo',
+            '--connect-timeout', 1500, 'http', "several.test:$port");
+        $client->wait_up();
+
+        is(visit('/')->{status}, $status, "several addresses: $status");
+        is($client->stop(), 0, "several addresses, $status: exit code");
+    }
+
+    like($client->output(), qr{several\.test:\d+: connection refused$}m,
+         'several addresses: said');
+}
+
+
 # Idle.
 
 my $echo = $t->service('echo');
