@@ -121,6 +121,11 @@ inlets_stream_refuse(struct inlets_stream *s, const char *why)
 void
 inlets_stream_idle(struct inlets_stream *stream)
 {
+    if (stream->waits && !stream->local->conf->tcp) {
+        inlets_stream_refuse(stream, "no answer within the idle timeout");
+        return;
+    }
+
     inlets_log(INLETS_LOG_DEBUG, "stream %u: idle for too long",
                (unsigned) inlets_mux_id(stream->ms));
     inlets_stream_reset(stream);
@@ -234,6 +239,7 @@ write_some(struct inlets_stream *s, const struct iovec *iov, size_t n,
         return false;
     }
 
+    s->waits = true;
     s->local->activity->received += (size_t) sent;
     inlets_local_active(s->local, &s->idle, now_ms(s));
     consume(s, (size_t) sent);
@@ -339,6 +345,7 @@ read_into(struct inlets_stream *s, uint8_t *buf, size_t size)
 
     if (n > 0) {
         s->heard = s->deaf || !s->local->conf->tcp;
+        s->waits = false;
         s->local->activity->sent += (size_t) n;
         inlets_local_active(s->local, &s->idle, now_ms(s));
 

@@ -74,6 +74,7 @@ struct inlets_stream {
     bool                       shut_done;
     bool                       deaf;        /* the service takes no more */
     bool                       heard;       /* what it said may not be lost */
+    bool                       waits;       /* the last byte was for it */
 };
 
 

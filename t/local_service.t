@@ -477,6 +477,18 @@ ok($pair[0]->ended(10), 'idle timeout: the silent one ends');
 ok($pair[1]->ended(10), 'idle timeout: the other one, too');
 is($client->stop(), 0, 'idle timeout: exit code');
 
+$client = demo($web, '--idle-timeout', 500);
+$visitor = $t->connect();
+$visitor->send_request('GET', '/', host => 'demo.example.com');
+is($visitor->read_response()->{status}, 200, 'idle timeout: an answer');
+is(visit('/hang')->{status}, 502, 'idle timeout: no answer');
+ok($client->wait_output(qr/local service \S+: no answer within the idle/),
+   'idle timeout: said');
+is($client->stop(), 0, 'idle timeout: exit code');
+
+my @said = $client->output() =~ /local service/g;
+is(scalar(@said), 1, 'idle timeout: not of one that has answered');
+
 
 # At the end a stream that rests between requests ends at once; one that says
 # something now and then goes on.
