@@ -339,6 +339,36 @@ inlets_listeners_close(struct inlets_forward *f)
 }
 
 
+/* What is sent to an own address comes from it; nothing is sent here. */
+
+static bool
+is_own(const union inlets_address *a)
+{
+    union inlets_address  from = *a;
+    socklen_t             len = sizeof(from);
+    bool                  own = false;
+    int                   fd = socket(a->sa.sa_family, SOCK_DGRAM|SOCK_CLOEXEC,
+                                      0);
+
+    if (fd == -1) {
+        return false;
+    }
+
+    if (connect(fd, &a->sa, inlets_address_len(a)) == 0
+        && getsockname(fd, &from.sa, &len) == 0)
+    {
+        own = a->sa.sa_family == AF_INET6
+              ? memcmp(&from.in6.sin6_addr, &a->in6.sin6_addr,
+                       sizeof(a->in6.sin6_addr)) == 0
+              : from.in.sin_addr.s_addr == a->in.sin_addr.s_addr;
+    }
+
+    close(fd);
+
+    return own;
+}
+
+
 /* A socket of [::] takes IPv4 as well. */
 
 static bool
@@ -350,8 +380,7 @@ takes(const union inlets_address *own, const union inlets_address *a)
         return own6 && own->in6.sin6_port == a->in6.sin6_port
                && (memcmp(&own->in6.sin6_addr, &a->in6.sin6_addr,
                           sizeof(a->in6.sin6_addr)) == 0
-                   || (is_any(own)
-                       && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr)));
+                   || (is_any(own) && is_own(a)));
     }
 
     if ((own6 ? own->in6.sin6_port : own->in.sin_port) != a->in.sin_port) {
@@ -360,7 +389,8 @@ takes(const union inlets_address *own, const union inlets_address *a)
 
     return (!own6 && own->in.sin_addr.s_addr == a->in.sin_addr.s_addr)
            || (is_any(own)
-               && ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET);
+               && (ntohl(a->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+                   || is_own(a)));
 }
 
 

@@ -300,17 +300,22 @@ like($f->output(), qr/cannot connect to no-such-name\.invalid:80: /,
          'connecting takes too long: said');
 }
 
-{
+# To itself, by any of this machine's addresses.
+
+my ($own) = grep { /^[\d.]+$/ } split ' ', `hostname -I 2>/dev/null`;
+
+for my $address ('localhost', '127.0.0.2', $own || ()) {
     my $port = Inlets::Test::free_port();
     my $c = Inlets::Test::Client->new($t, { env => { %without } }, 'forward',
-        '-s', ":$port", '-t', "localhost:$port");
+        '-s', ":$port", '-t', "$address:$port");
 
     push @{$t->{clients}}, $c;
     $c->wait_up();
     $v = visit_in_vain({ listen => $port });
-    ok($v->ended(), 'a forwarder to itself');
+    ok($v->ended(), "a forwarder to itself at $address");
     $c->stop();
-    like($c->output(), qr/that is this forwarder itself\n(?:.*\n)*Forwarded: 1 conn/, 'no endless chain');
+    like($c->output(), qr/that is this forwarder itself\n(?:.*\n)*Forwarded: 1 conn/,
+         'no endless chain');
 }
 
 
