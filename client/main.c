@@ -1,10 +1,15 @@
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
+#include "log.h"
 
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
     const struct inlets_command  *command = NULL;
 
@@ -17,4 +22,21 @@ main(int argc, char **argv)
     }
 
     return command->run(argc - 1, argv + 1);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int  status = run(argc, argv);
+
+    /* half of a unit or of a configuration is worse than none */
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        inlets_log_fatal("cannot write to standard output: %s",
+                         strerror(errno));
+        return EXIT_FAILURE;
+    }
+
+    return status;
 }

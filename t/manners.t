@@ -127,6 +127,28 @@ for my $example (@ending) {
 }
 
 
+# What can't be written is no success.
+
+$t->file('client.yml', "server: ws://127.0.0.1:9\ntunnels:\n"
+         . "  - {name: web, type: http, upstream: 3000}\n");
+
+SKIP: {
+    skip 'no /dev/full', 16 if !-c '/dev/full';
+
+    for my $words ('--help', '--version', '-V', 'help server',
+                   'completion bash', "client check -c $t->{dir}/client.yml",
+                   "client --service -c $t->{dir}/client.yml",
+                   'server -d example.com -t x --print-config')
+    {
+        my ($code, undef, $err) = run({ env => \%env }, 'bash', '-c',
+            'exec "$@" > /dev/full', 'bash', $program, split ' ', $words);
+        is($code, 1, "$words: a full disk");
+        is($err, 'Error: cannot write to standard output: No space left on '
+           . "device\n", "$words: is told");
+    }
+}
+
+
 # The release, and more.
 
 my ($number) = $t->read_file("$top/shared/inlets_version.h")
