@@ -632,20 +632,11 @@ inlets_args_parse(const struct inlets_args *args, int argc, char **argv,
 
 const struct inlets_arg *
 inlets_args_other(const struct inlets_args *args,
-    const enum inlets_arg_source *source, const char *const *names)
+    const enum inlets_arg_source *source,
+    bool (*takes)(const struct inlets_arg *flag))
 {
     for (size_t i = 0; i < args->n; i++) {
-        size_t  k = 0;
-
-        if (source[i] != INLETS_ARG_ARGUMENT) {
-            continue;
-        }
-
-        while (names[k] != NULL && strcmp(names[k], args->table[i].name) != 0) {
-            k++;
-        }
-
-        if (names[k] == NULL) {
+        if (source[i] == INLETS_ARG_ARGUMENT && !takes(&args->table[i])) {
             return &args->table[i];
         }
     }

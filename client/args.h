@@ -10,6 +10,7 @@
 #define INLETS_ARGS_H
 
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -96,9 +97,10 @@ enum inlets_options_result inlets_args_parse(const struct inlets_args *args,
 /* The environment variable that counts for a row, or NULL: none is set. */
 const char *inlets_args_env(const struct inlets_arg *row);
 
-/* The first row that was an argument and isn't of these names, or NULL. */
+/* The first row that was an argument and isn't one to be taken, or NULL. */
 const struct inlets_arg *inlets_args_other(const struct inlets_args *args,
-    const enum inlets_arg_source *source, const char *const *names);
+    const enum inlets_arg_source *source,
+    bool (*takes)(const struct inlets_arg *flag));
 
 extern const char *const  inlets_log_level_names[];
 

@@ -103,7 +103,8 @@ const struct inlets_command  inlets_commands[] = {
       .exits = EXITS(
           { "it is good", EXIT_SUCCESS },
           { "it is not, all that is wrong was told", EXIT_FAILURE }),
-      .args = &inlets_client_args },
+      .args = &inlets_client_args,
+      .takes = inlets_check_takes },
 
     { .name = "inlets server",
       .summary = "runs a complete edge: nginx with the modules of inlets",
@@ -146,7 +147,7 @@ const struct inlets_command  inlets_commands[] = {
           { "it was told", EXIT_SUCCESS },
           { "there is none, or more than one", EXIT_FAILURE }),
       .args = &inlets_server_args,
-      .only = LIST("config") },
+      .takes = inlets_server_reload_takes },
 
     { .name = "inlets forward",
       .summary = "passes TCP connections on, without an edge",
@@ -241,17 +242,7 @@ inlets_command_find(int n, char **words)
 static bool
 is_taken(const struct inlets_command *command, const struct inlets_arg *row)
 {
-    if (command->only == NULL) {
-        return true;
-    }
-
-    for (size_t i = 0; command->only[i] != NULL; i++) {
-        if (strcmp(command->only[i], row->name) == 0) {
-            return true;
-        }
-    }
-
-    return false;
+    return command->takes == NULL || command->takes(row);
 }
 
 
@@ -276,7 +267,8 @@ bool
 inlets_command_has_groups(const struct inlets_command *command)
 {
     return command->args != NULL && command->args->n > 0
-           && command->args->table[0].group != NULL && command->only == NULL;
+           && command->args->table[0].group != NULL
+           && is_taken(command, &command->args->table[0]);
 }
 
 

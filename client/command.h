@@ -35,7 +35,8 @@ struct inlets_command {
     const struct inlets_example  *examples;
     const struct inlets_exit     *exits;
     const struct inlets_args     *args;     /* NULL: it takes no flags */
-    const char *const            *only;     /* those of args that count */
+    bool                        (*takes)(const struct inlets_arg *flag);
+                                            /* of args; NULL: all */
     const char *const            *words;    /* that its first one may be */
 
     /* argv[0] is the last part of the name; NULL: the shorter name has it */

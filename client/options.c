@@ -321,6 +321,17 @@ inlets_options_of_tunnel(enum inlets_option option)
 }
 
 
+/* It reads a file, which says all of its tunnels. */
+
+bool
+inlets_check_takes(const struct inlets_arg *flag)
+{
+    enum inlets_option  option = (enum inlets_option) (flag - option_table);
+
+    return !inlets_options_of_tunnel(option) && option != INLETS_OPT_SERVICE;
+}
+
+
 /* Flags of a tunnel, where the command line names none. */
 
 static int
@@ -507,6 +518,12 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
 
     if (check && ret->config == NULL) {
         inlets_log_fatal("check needs a file: inlets client check -c FILE");
+        return INLETS_OPTIONS_ERROR;
+    }
+
+    if (check && ret->service) {
+        inlets_log_fatal("--service is not for a check, see inlets client "
+                         "check --help");
         return INLETS_OPTIONS_ERROR;
     }
 

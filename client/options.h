@@ -181,7 +181,10 @@ bool inlets_options_given(const struct inlets_options *options,
 /* Not of the edge or the process; with a file it says such things. */
 bool inlets_options_of_tunnel(enum inlets_option option);
 
-/* inlets client check: reads all there is, and says so. */
+/* inlets client check: the flags it has, of those of a client. */
+bool inlets_check_takes(const struct inlets_arg *flag);
+
+/* Reads all there is, and says so. */
 enum inlets_options_result inlets_check_print(
     const struct inlets_options *options);
 

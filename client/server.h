@@ -144,6 +144,9 @@ struct inlets_server_folder {
 
 extern const struct inlets_args  inlets_server_args;
 
+/* The flags that "inlets server reload" has of them. */
+bool inlets_server_reload_takes(const struct inlets_arg *flag);
+
 /* Runs the command; the exit status.  argv[0] is "server". */
 int inlets_server_main(int argc, char **argv);
 

@@ -174,6 +174,13 @@ const struct inlets_args  inlets_server_args = {
 };
 
 
+bool
+inlets_server_reload_takes(const struct inlets_arg *flag)
+{
+    return flag == &server_table[INLETS_SERVER_CONFIG];
+}
+
+
 static bool
 given(const struct inlets_server_options *o, enum inlets_server_option option)
 {
@@ -366,7 +373,7 @@ check_reload(const struct inlets_server_options *o)
     const struct inlets_arg      *other;
 
     command = inlets_command_below(inlets_server_args.command, "reload");
-    other = inlets_args_other(&inlets_server_args, o->source, command->only);
+    other = inlets_args_other(&inlets_server_args, o->source, command->takes);
 
     if (other != NULL) {
         inlets_log_fatal("--%s is not for a reload, see %s --help",

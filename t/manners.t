@@ -127,10 +127,39 @@ for my $example (@ending) {
 }
 
 
-# What can't be written is no success.
+# A check has the flags that go with a file.
 
 $t->file('client.yml', "server: ws://127.0.0.1:9\ntunnels:\n"
          . "  - {name: web, type: http, upstream: 3000}\n");
+
+# values that are good, where any text isn't
+my %value = ('allow-ip' => '192.0.2.0/24', 'deny-ip' => '192.0.2.0/24',
+             'basic-auth' => 'a:b', credentials => 'a:b',
+             'upstream-auth' => 'a:b', 'log-format' => 'json',
+             'log-level' => 'info', 'proxy-protocol' => 'v1',
+             'report-url' => 'http://127.0.0.1:9/',
+             server => 'ws://127.0.0.1:9', config => "$t->{dir}/client.yml");
+
+my %told;
+
+for my $flag (map { s/^--//r } sort keys %{$flags{client}}) {
+    my ($with) = $help{client}
+                 =~ /^  (?:-\w, |    )--\Q$flag\E(?![\w-])(?: (\S+))?/m;
+    my @value = $with ? $value{$flag} // ($with =~ /FILE/ ? '/dev/null' : '9')
+                      : ();
+
+    my $err = (inlets('client', 'check', '-c', "$t->{dir}/client.yml",
+                      "--$flag", @value))[2];
+
+    $told{"--$flag"} = 1
+        if $err !~ / does not go with -c| is not for a check/;
+}
+
+is(join(' ', sort keys %told), join(' ', sort keys %{$flags{'client check'}}),
+   'flags of a check');
+
+
+# What can't be written is no success.
 
 SKIP: {
     skip 'no /dev/full', 16 if !-c '/dev/full';
