@@ -65,6 +65,9 @@ const struct inlets_command  inlets_commands[] = {
                    "NAMEs are tunnels of the file; without them all are "
                    "started. With credentials, and no tunnel named by words "
                    "or file, those that the edge lists are.",
+                   "On a terminal a live view stands below the log, in colour "
+                   "unless NO_COLOR is set. With --plain, with --log-format "
+                   "json and in a pipe there is only the log.",
                    "SIGTERM and SIGINT let open streams finish, a second one "
                    "ends at once. SIGHUP, or a change, has it read its file "
                    "again."),
