@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Encode qw(decode);
 use Test::More;
 
 use Inlets::Test;
@@ -389,7 +390,7 @@ SKIP: {
 
 # The manual.
 
-my ($page, $yml) = map { $t->read_file("$build/man/$_") }
+my ($page, $keys) = map { $t->read_file("$build/man/$_") }
                        qw(inlets.1 inlets.yml.5);
 my $plain = $page =~ s/\\-/-/gr =~ s/\\f.//gr;
 
@@ -405,7 +406,7 @@ for my $command (@commands) {
 
 for my $table ('ngx_module/ngx_inlets_settings_table.c', 'client/conf_keys.c') {
     my @keys = $t->read_file("$top/$table") =~ /\.path = "(.*?)"/g;
-    my @missing = grep { $yml !~ /^\\fB\Q$_\E\\fR/m } @keys;
+    my @missing = grep { $keys !~ /^\\fB\Q$_\E\\fR/m } @keys;
 
     cmp_ok(scalar @keys, '>', 20, "keys of $table");
     is(join(' ', @missing), '', "inlets.yml(5): those of $table");
@@ -423,10 +424,17 @@ for my $name (qw(inlets.1 inlets.yml.5)) {
     }
 
     SKIP: {
-        skip 'no groff', 1 if !-x '/usr/bin/groff';
+        skip 'no groff', 3 if !-x '/usr/bin/groff';
 
-        is((run('groff', '-ww', '-man', '-Tutf8', '-z', $file))[2], '',
-           "$name: groff");
+        my (undef, $text, $err) = run('groff', '-ww', '-man', '-Tutf8',
+                                      '-P-c', '-P-b', '-P-o', '-P-u', $file);
+
+        $text = decode('UTF-8', $text);
+
+        is($err, '', "$name: groff");
+        is(join("\n", grep { length > 80 } split /\n/, $text), '',
+           "$name: within 80 columns");
+        unlike($text, qr/\x{2010}\n/, "$name: names are not hyphenated");
     }
 }
 

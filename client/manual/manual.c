@@ -18,6 +18,9 @@
 #include "../../ngx_module/ngx_inlets_settings_table.h"
 
 
+#define EXAMPLE_WIDTH  65   /* columns that an indented one may take */
+
+
 /* roff takes some characters for its own: as they are, and a '-' to copy. */
 
 static void
@@ -126,7 +129,9 @@ put_title(const char *name, const char *section, const char *what)
     printf(".\\\" made by client/manual/manual.c\n"
            ".TH \"%s\" \"%s\" \"\" \"inlets " INLETS_VERSION "\" "
            "\"inlets for nginx\"\n"
+           ".nr HY 0\n"      /* names of variables are to be copied */
            ".nh\n"
+           ".ad l\n"
            ".SH NAME\n", name, section);
 
     for (const char *p = name; *p != '\0'; p++) {
@@ -183,6 +188,54 @@ put_flag(const struct inlets_arg *flag)
 }
 
 
+/* A word, and what a flag's value may be with it. */
+
+static size_t
+word_length(const char *text)
+{
+    size_t  len = strcspn(text, " ");
+
+    if (text[0] == '-' && text[len] == ' ' && text[len + 1] != '-') {
+        len += 1 + strcspn(text + len + 1, " ");
+    }
+
+    return len;
+}
+
+
+/* Lines that fit within 80 columns, and can be copied. */
+
+static void
+put_line(const char *text)
+{
+    size_t  room = EXAMPLE_WIDTH, used = 0;
+
+    printf("    ");
+
+    while (*text != '\0') {
+        size_t  len = word_length(text);
+
+        if (used > 0 && used + 1 + len > room) {
+            printf(" \\e\n        ");
+            room = EXAMPLE_WIDTH - 4;
+            used = 0;
+
+        } else if (used > 0) {
+            putchar(' ');
+            used++;
+        }
+
+        for (used += len; len > 0; len--) {
+            put_char(*text++);
+        }
+
+        text += strspn(text, " ");
+    }
+
+    printf("\n");
+}
+
+
 static void
 put_usage(const struct inlets_command *command)
 {
@@ -230,8 +283,8 @@ put_command(const struct inlets_command *command)
     for (size_t i = 0; command->examples[i].line != NULL; i++) {
         printf("%s", i > 0 ? ".PP\n" : "");
         put_plain(command->examples[i].does);
-        printf(":\n.PP\n.EX\n    ");
-        put_text(command->examples[i].line);
+        printf(":\n.PP\n.EX\n");
+        put_line(command->examples[i].line);
         printf(".EE\n");
     }
 
