@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,7 @@ static struct {
     enum inlets_log_format  format;
     bool                    utc;
     bool                    colour;
+    bool                    ascii;      /* the terminal knows no more */
     unsigned long           lost;       /* lines, since one was written */
     inlets_log_sink         sink;
     void                   *sink_data;
@@ -41,9 +43,12 @@ static struct {
 void
 inlets_log_init(enum inlets_log_level level, bool utc)
 {
+    (void) setlocale(LC_CTYPE, "");
+
     logger.level = level;
     logger.utc = utc;
     logger.colour = inlets_term_has_colour(STDOUT_FILENO);
+    logger.ascii = isatty(STDOUT_FILENO) && !inlets_term_has_utf8();
 }
 
 
@@ -137,6 +142,15 @@ line_time(struct log_line *line)
 }
 
 
+/* Where bytes are characters, those from 0x80 to 0x9f are controls. */
+
+static bool
+is_strange(uint32_t c)
+{
+    return logger.ascii && c >= 0x80;
+}
+
+
 static void
 line_clean(struct log_line *line, const char *text)
 {
@@ -146,11 +160,11 @@ line_clean(struct log_line *line, const char *text)
         uint32_t  c;
         size_t    n = inlets_text_next(text, len, &c);
 
-        if (c == INLETS_TEXT_INVALID) {
-            line_put(line, "?");
-
-        } else if (inlets_text_is_control(c)) {
+        if (inlets_text_is_control(c)) {
             line_put(line, " ");
+
+        } else if (c == INLETS_TEXT_INVALID || is_strange(c)) {
+            line_put(line, "?");
 
         } else {
             line_add(line, text, n);
@@ -183,14 +197,14 @@ line_json(struct log_line *line, const char *text)
         uint32_t  c;
         size_t    n = inlets_text_next(text, len, &c);
 
-        if (c == INLETS_TEXT_INVALID) {
+        if (c == INLETS_TEXT_INVALID || (is_strange(c) && c > 0xffff)) {
             line_put(line, "\\ufffd");
 
         } else if (c == '"' || c == '\\') {
             line_put(line, "\\");
             line_add(line, text, n);
 
-        } else if (inlets_text_is_control(c)) {
+        } else if (inlets_text_is_control(c) || is_strange(c)) {
             (void) snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned) c);
             line_put(line, escaped);
 

@@ -1,8 +1,8 @@
 /*
  * The log: one line an event, to standard output, as
  * "[inlets] YYYY/MM/DD hh:mm:ss text", or as a JSON object.  What a terminal
- * would act upon is replaced, so that a peer can't forge lines; texts are cut
- * at about 1 KiB.
+ * would act upon is replaced, so that a peer can't forge lines, and on one
+ * without UTF-8 all that isn't ASCII; texts are cut at about 1 KiB.
  *
  * Nothing here ever waits: lines that nobody reads are kept up to 64 KiB, then
  * left out, and a line says how many.

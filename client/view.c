@@ -1,7 +1,6 @@
 #include "view.h"
 
 #include <assert.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -354,8 +353,6 @@ inlets_view_create(uv_loop_t *loop, const struct inlets_view_source *source)
     if (view == NULL) {
         return NULL;
     }
-
-    (void) setlocale(LC_CTYPE, "");
 
     view->loop = loop;
     view->source = *source;

@@ -149,6 +149,29 @@ ok($terminal->wait_screen(qr/ GET \/x{40,}~ 404 /), 'no UTF-8: cut');
 isnt($terminal->colours(), '', 'an empty NO_COLOR: colours');
 is($client->stop(), 0, 'end');
 
+# Lines of the log where a byte is a character: 0x9b begins a command there.
+
+my $strange = "a\xdb\x9b2J\xf0\x9f\x98\x80";
+$t->file('strange.yml', "server: ws://127.0.0.1:$port\n"
+    . "tunnels:\n  - {name: \"$strange\", type: http, upstream: '"
+    . $web->upstream() . "'}\n");
+
+for my $case (['C', 'text', 'a?2J?'], ['C.UTF-8', 'text', $strange],
+              ['C', 'json', 'a\u06db2J\ufffd'], ['C.UTF-8', 'json', $strange])
+{
+    my ($locale, $format, $shown) = @$case;
+
+    $client = $t->client({ token => 1, terminal => [200, 24],
+            env => { %terminal, LC_ALL => $locale } },
+        'client', '-c', "$t->{dir}/strange.yml", '--plain', '--log-format',
+        $format);
+    ok($client->wait_output(qr/\Q$shown\E: Connecting/),
+       "$format in locale $locale");
+    $client->stop();
+    unlike($client->output(), qr/[\x80-\xff]/,
+           "$format in locale $locale: nothing but ASCII") if $locale eq 'C';
+}
+
 for my $term ('dumb', undef) {
     my $name = defined $term ? $term : 'none';
 
