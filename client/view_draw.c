@@ -14,6 +14,7 @@
 #define LINES_MIN      5
 #define NARROW         60   /* columns; less: no durations of states */
 #define NAME_MAX_SHOWN 24   /* columns */
+#define EDGE_MIN       8
 #define METHOD_MAX     7
 #define REQUESTS_SHOWN 10
 #define DURATION       7    /* columns of "999 min" */
@@ -364,25 +365,43 @@ put_states(const struct plan *plan, struct inlets_pen *pen)
 }
 
 
+/* The line is begun anew then. */
+
+static unsigned
+measure_states(const struct plan *plan)
+{
+    struct inlets_pen  pen;
+
+    line_begin(plan, &pen);
+    put_states(plan, &pen);
+
+    return pen.column;
+}
+
+
 static void
 draw_first(const struct plan *plan)
 {
     const struct inlets_view_source  *source = plan->model->source;
     const char                       *edge = source->edge(source->data);
     struct inlets_pen                 pen;
-    unsigned                          room;
+    unsigned                          room, states;
+
+    states = measure_states(plan) + 2;
 
     line_begin(plan, &pen);
 
     inlets_pen_put(&pen, INLETS_COLOUR_BOLD, "inlets " INLETS_VERSION);
     inlets_pen_put(&pen, INLETS_COLOUR_NONE, "  ");
 
-    /* the states are worth more than the end of a long address */
+    /* the states are worth more than the end of a long address, or all */
 
     room = inlets_pen_room(&pen);
-    inlets_pen_cut(&pen, INLETS_COLOUR_NONE, edge != NULL ? edge : "",
-                   room > 12 + 8 ? room - 12 : room / 2);
-    inlets_pen_put(&pen, INLETS_COLOUR_NONE, "  ");
+
+    if (edge != NULL && room >= states + EDGE_MIN) {
+        inlets_pen_cut(&pen, INLETS_COLOUR_NONE, edge, room - states);
+        inlets_pen_put(&pen, INLETS_COLOUR_NONE, "  ");
+    }
 
     put_states(plan, &pen);
 

@@ -165,7 +165,7 @@ test_one(void)
 
     draw(40, 10, false);
     is_int(drawing.n, 5, "half of a small terminal");
-    ok(strstr(line(0), "…  online") != NULL, "the edge's address is cut");
+    is_str(line(0), FIRST "wss://example.com  online", "the edge's address");
     is_str(line(4), "08:00:03 GET    /slow    -     2 min", "its last line");
 
     draw(19, 24, false);
@@ -202,6 +202,12 @@ test_states(void)
            "  http://127.0.0.1:3000", "waiting");
     is_str(line(3), "ssh       failed        authentication failed"
            "  https://web.example.com -> http://127.0.0.1:3000", "failed");
+
+    draw(60, 24, false);
+    is_str(line(0), FIRST "wss://example\xe2\x80\xa6  1 failed, 1 waiting, "
+           "1 online", "less room: less of the address");
+    draw(48, 24, false);
+    is_str(line(0), FIRST "1 failed, 1 waiting, 1 online", "no address");
 
     tunnels[1].retry_at = 99000;
     tunnels[1].why = NULL;
