@@ -20,6 +20,7 @@
 #define DURATION       7    /* columns of "999 min" */
 #define CLOCK          8    /* of "08:00:00" */
 #define STATES         4
+#define TEXT_MAX       1024
 
 
 /* What is common to all lines. */
@@ -239,6 +240,24 @@ counters_text(const struct inlets_activity *activity, char *buf, size_t size)
 }
 
 
+/* What stands behind the state, and then what is less urgent. */
+
+static void
+row_texts(const struct plan *plan, const struct inlets_view_tunnel *tunnel,
+    char first[TEXT_MAX], char second[TEXT_MAX])
+{
+    trouble_text(plan, tunnel, first, TEXT_MAX);
+
+    if (tunnel->state == INLETS_VIEW_ONLINE || first[0] == '\0') {
+        address_text(tunnel, first, TEXT_MAX);
+        counters_text(tunnel->activity, second, TEXT_MAX);
+
+    } else {
+        address_text(tunnel, second, TEXT_MAX);
+    }
+}
+
+
 /* The columns of names and states; whether any line would be too long. */
 
 static bool
@@ -251,21 +270,19 @@ measure_rows(struct plan *plan)
 
     for (unsigned i = 0; i < plan->nrows; i++) {
         struct inlets_view_tunnel  tunnel;
-        char                       text[1024];
+        char                       first[TEXT_MAX], second[TEXT_MAX];
         unsigned                   name, state, rest;
 
         get_tunnel(plan, plan->rows[i], &tunnel);
 
         name = tunnel.name != NULL ? inlets_pen_measure(&pen, tunnel.name) : 0;
 
-        state_text(plan, &tunnel, text, sizeof(text));
-        state = inlets_pen_measure(&pen, text);
+        state_text(plan, &tunnel, first, sizeof(first));
+        state = inlets_pen_measure(&pen, first);
 
-        address_text(&tunnel, text, sizeof(text));
-        rest = inlets_pen_measure(&pen, text);
-
-        counters_text(tunnel.activity, text, sizeof(text));
-        rest += 2 + inlets_pen_measure(&pen, text);
+        row_texts(plan, &tunnel, first, second);
+        rest = inlets_pen_measure(&pen, first) + 2
+               + inlets_pen_measure(&pen, second);
 
         plan->name = name > plan->name ? name : plan->name;
         plan->state = state > plan->state ? state : plan->state;
@@ -431,10 +448,9 @@ draw_tunnel(const struct plan *plan, size_t i)
     struct inlets_view_tunnel  tunnel;
     struct inlets_pen          pen;
     unsigned                   indent = plan->name > 0 ? plan->name + 2 : 0;
-    char                       text[1024], address[1024];
+    char                       first[TEXT_MAX], second[TEXT_MAX];
 
     get_tunnel(plan, i, &tunnel);
-    address_text(&tunnel, address, sizeof(address));
 
     line_begin(plan, &pen);
 
@@ -443,20 +459,12 @@ draw_tunnel(const struct plan *plan, size_t i)
     }
 
     inlets_pen_move(&pen, indent);
-    state_text(plan, &tunnel, text, sizeof(text));
-    inlets_pen_put(&pen, state_colours[tunnel.state], text);
+    state_text(plan, &tunnel, first, sizeof(first));
+    inlets_pen_put(&pen, state_colours[tunnel.state], first);
     inlets_pen_move(&pen, indent + plan->state + 2);
 
-    trouble_text(plan, &tunnel, text, sizeof(text));
-
-    if (tunnel.state == INLETS_VIEW_ONLINE || text[0] == '\0') {
-        inlets_pen_put(&pen, INLETS_COLOUR_NONE, address);
-        counters_text(tunnel.activity, text, sizeof(text));
-
-    } else {
-        inlets_pen_put(&pen, INLETS_COLOUR_NONE, text);
-        memcpy(text, address, sizeof(text));
-    }
+    row_texts(plan, &tunnel, first, second);
+    inlets_pen_put(&pen, INLETS_COLOUR_NONE, first);
 
     if (plan->folded) {
         line_end(plan, &pen);
@@ -464,7 +472,7 @@ draw_tunnel(const struct plan *plan, size_t i)
     }
 
     inlets_pen_put(&pen, INLETS_COLOUR_NONE, "  ");
-    inlets_pen_put(&pen, INLETS_COLOUR_DIM, text);
+    inlets_pen_put(&pen, INLETS_COLOUR_DIM, second);
 
     line_end(plan, &pen);
 }

@@ -226,6 +226,19 @@ test_states(void)
     draw(100, 24, false);
     is_int(drawing.n, 1, "no tunnels: a line");
     is_str(line(0), FIRST "wss://example.com  no tunnels", "it says so");
+
+    reset(1);
+
+    tunnels[0].state = INLETS_VIEW_WAITING;
+    tunnels[0].url = "";
+    tunnels[0].why = "a reason that takes all the room there is, or nearly so";
+    tunnels[0].retry_at = 102500;
+
+    draw(80, 24, false);
+    is_int(drawing.n, 3, "trouble that leaves no room for the address");
+    is_str(line(1), "waiting  again in 3 s: a reason that takes all the room "
+           "there is, or nearly so", "it comes first");
+    is_str(line(2), "  http://127.0.0.1:3000", "then the address");
 }
 
 
