@@ -1,11 +1,35 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "log.h"
+
+
+/*
+ * If they are closed, what is opened next would get their numbers, and then
+ * the log.  Who uses one is still told of an error: it is the wrong way round.
+ */
+
+static void
+occupy_standard(void)
+{
+    static const int  modes[] = {
+        [STDIN_FILENO] = O_WRONLY,
+        [STDOUT_FILENO] = O_RDONLY,
+        [STDERR_FILENO] = O_RDONLY
+    };
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1) {
+            (void) open("/dev/null", modes[fd]);
+        }
+    }
+}
 
 
 static int
@@ -28,7 +52,11 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    int  status = run(argc, argv);
+    int  status;
+
+    occupy_standard();
+
+    status = run(argc, argv);
 
     /* half of a unit or of a configuration is worse than none */
 

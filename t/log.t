@@ -112,4 +112,16 @@ is($t->get('/', host => 'pipe.example.com')->{status}, 200, 'no reader')
     for 1 .. 3;
 is($client->stop(), 0, 'no reader: end');
 
+# Closed ones: nothing else gets their numbers, and with them the log.
+
+$client = $t->client({ token => 1, program => '/bin/bash', no_valgrind => 1 },
+    '-c', 'exec "$@" <&- >&- 2>&-', 'bash', "$Inlets::Test::BUILD/inlets",
+    'client', @remote, '-s', 'closed', 'http', $web->upstream());
+ok(wait_for {
+       $t->get('/', host => 'closed.example.com')->{status} == 200
+   } 15, 'closed: up');
+is(join(' ', map { readlink('/proc/' . $client->pid() . "/fd/$_") // '?' }
+                 0 .. 2), '/dev/null /dev/null /dev/null', 'closed: occupied');
+is($client->stop(), 0, 'closed: end');
+
 $t->finish();
