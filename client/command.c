@@ -229,19 +229,6 @@ inlets_command_below(const char *name, const char *word)
 }
 
 
-const struct inlets_command *
-inlets_command_find(int n, char **words)
-{
-    const struct inlets_command  *command = &inlets_commands[0];
-
-    for (int i = 0; i < n && command != NULL; i++) {
-        command = inlets_command_below(command->name, words[i]);
-    }
-
-    return command;
-}
-
-
 static bool
 is_taken(const struct inlets_command *command, const struct inlets_arg *row)
 {
@@ -324,6 +311,12 @@ report_word(const char *what, const char *word, const char *name)
         }
     }
 
+    /* others have a command for it */
+
+    if (above == &inlets_commands[0]) {
+        inlets_nearest_try(&nearest, "--version");
+    }
+
     if (nearest.best != NULL) {
         inlets_log_fatal("%s \"%s\", did you mean \"%s\"? See %s --help",
                          what, word, nearest.best, name);
@@ -335,9 +328,9 @@ report_word(const char *what, const char *word, const char *name)
 
 
 void
-inlets_command_unknown(const char *word)
+inlets_command_unknown(const char *name, const char *word)
 {
-    report_word("unknown command", word, inlets_commands[0].name);
+    report_word("unknown command", word, name);
 }
 
 
@@ -371,7 +364,7 @@ inlets_top_main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
 
-    inlets_command_unknown(argv[word]);
+    inlets_command_unknown(inlets_commands[0].name, argv[word]);
 
     return EXIT_FAILURE;
 }

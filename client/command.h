@@ -49,9 +49,6 @@ extern const struct inlets_command  inlets_commands[];
 extern const size_t                 inlets_ncommands;
 
 
-/* The command whose name is that of all n words, or NULL. */
-const struct inlets_command *inlets_command_find(int n, char **words);
-
 /* The one of name and word, or with a word of NULL of name alone; or NULL. */
 const struct inlets_command *inlets_command_below(const char *name,
     const char *word);
@@ -89,8 +86,8 @@ enum inlets_value inlets_command_value(const struct inlets_arg *flag);
  */
 void inlets_command_help(const char *name, int n, char **words);
 
-/* "unknown command", and what may have been meant. */
-void inlets_command_unknown(const char *word);
+/* "unknown command" below that of this name, and what may have been meant. */
+void inlets_command_unknown(const char *name, const char *word);
 
 /* "unexpected argument" of a command, likewise. */
 void inlets_command_unexpected(const char *name, const char *word);

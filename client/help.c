@@ -238,7 +238,8 @@ inlets_command_help(const char *name, int n, char **words)
 int
 inlets_help_main(int argc, char **argv)
 {
-    int  word;
+    int                           word;
+    const struct inlets_command  *command = &inlets_commands[0];
 
     static const struct inlets_args  args = { .command = "inlets help" };
 
@@ -254,14 +255,18 @@ inlets_help_main(int argc, char **argv)
         break;
     }
 
-    for (int n = 1; n <= argc - word; n++) {
-        if (inlets_command_find(n, argv + word) == NULL) {
-            inlets_command_unknown(argv[word + n - 1]);
+    for ( /* void */ ; word < argc; word++) {
+        const struct inlets_command  *above = command;
+
+        command = inlets_command_below(above->name, argv[word]);
+
+        if (command == NULL) {
+            inlets_command_unknown(above->name, argv[word]);
             return EXIT_FAILURE;
         }
     }
 
-    print_help(inlets_command_find(argc - word, argv + word));
+    print_help(command);
 
     return EXIT_SUCCESS;
 }

@@ -38,7 +38,7 @@ run(int argc, char **argv)
     const struct inlets_command  *command = NULL;
 
     if (argc > 1) {
-        command = inlets_command_find(1, argv + 1);
+        command = inlets_command_below(inlets_commands[0].name, argv[1]);
     }
 
     if (command == NULL) {

@@ -389,7 +389,7 @@ take_tunnel(struct inlets_options *o, int words, char **word)
     }
 
     if (words > 0 && !is_type(word[0])) {
-        inlets_log_fatal("type must be 'http' or 'tcp'");
+        inlets_log_fatal("type must be 'http' or 'tcp', not \"%s\"", word[0]);
         return INLETS_OPTIONS_ERROR;
     }
 

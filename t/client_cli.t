@@ -103,7 +103,7 @@ wrong('flag', 'unknown option --nope', 'client', '--nope', 'http', '9000');
 wrong('letter', 'unknown option -z', 'client', '-z', 'http', '9000');
 wrong('no value', 'option --port needs a value', 'client', 'tcp', '22',
       '--port');
-wrong('type', "type must be 'http' or 'tcp'", 'client', 'udp', '53');
+wrong('type', "type must be 'http' or 'tcp', not \"udp\"", 'client', 'udp', '53');
 wrong('more words', 'unexpected argument "x"', 'client', 'http', '9000', 'x');
 
 for my $upstream ('', 'x', ':', '0', '65536', '127.0.0.1:', ':80',

@@ -223,6 +223,12 @@ wrong('command', 'unknown command "clinet", did you mean "client"? See inlets '
 wrong('two words in one', 'unknown command "server reload", see inlets --help',
       'server reload');
 wrong('nothing near', 'unknown command "dig", see inlets --help', 'dig');
+wrong('a flag of the program', 'unknown command "version", did you mean '
+      . '"--version"? See inlets --help', 'version');
+wrong('help of a command', 'unknown command "clinet", did you mean "client"? '
+      . 'See inlets --help', 'help', 'clinet');
+wrong('help of one below it', 'unknown command "chek", did you mean "check"? '
+      . 'See inlets client --help', 'help', 'client', 'chek');
 wrong('flag', 'unknown option --basic-aut, did you mean --basic-auth? See '
       . 'inlets client --help', 'client', '--basic-aut', 'x:y', 'http', '9');
 wrong('swapped', 'unknown option --prot, did you mean --port? See inlets '
