@@ -72,7 +72,7 @@ const struct inlets_config_key  ngx_inlets_settings_keys[] = {
       .expected = "a domain such as example.com",
       .since = "0.1.0",
       .meaning = "Names of tunnels are one label before it. `inlets_domain` "
-                 "wins; a change needs `nginx -s reload`." },
+                 "wins; a change needs a reload." },
 
     { .path = "port",
       .type = INLETS_CONFIG_INTEGER,

@@ -114,7 +114,7 @@ ngx_inlets_settings_watch(ngx_inlets_settings_file_t *file,
         if (ngx_inlets_settings_elect(file, hash, file->configured)) {
             ngx_log_error(NGX_LOG_WARN, cycle->log, err,
                           "worker processes can't read settings file \"%V\": "
-                          "a change will only be seen by \"nginx -s reload\"",
+                          "a change will only be seen by a reload",
                           &file->path);
         }
     }
@@ -282,13 +282,13 @@ ngx_inlets_settings_compare(ngx_inlets_settings_file_t *file,
     if (ngx_inlets_settings_differ(&s->domain, &old->domain)) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "\"domain\" in settings file \"%V\" has changed, this "
-                      "needs \"nginx -s reload\"", &file->path);
+                      "needs a reload", &file->path);
     }
 
     if (s->port != old->port || s->tcp_port != old->tcp_port) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "\"%s\" in settings file \"%V\" has changed, this needs "
-                      "another \"listen\" and \"nginx -s reload\"",
+                      "another \"listen\" and a reload",
                       (s->port != old->port) ? "port" : "tcpPort",
                       &file->path);
     }

@@ -452,7 +452,7 @@ SKIP: {
 
 $t->mark();
 settings('by rename', more => 'tcpPort: 9');
-ok($t->wait_log(qr/\[warn\].*"tcpPort" in settings file ".*" has changed, this needs another "listen" and "nginx -s reload"/, 5),
+ok($t->wait_log(qr/\[warn\].*"tcpPort" in settings file ".*" has changed, this needs another "listen" and a reload/, 5),
    'a changed tcpPort is told of');
 
 

@@ -190,9 +190,9 @@ for my $workers (1, 4) {
     $t->mark();
     $t->file('server.yml', yaml('carol') =~ s/example\.com/example.org/r
                            . "port: 99\n");
-    ok($t->wait_log(qr/"domain" in settings file ".*" has changed, this needs "nginx -s reload"/, 5),
+    ok($t->wait_log(qr/"domain" in settings file ".*" has changed, this needs a reload/, 5),
        'a changed domain needs a reload');
-    ok($t->wait_log(qr/"port" in settings file ".*" has changed, this needs another "listen" and "nginx -s reload"/, 5),
+    ok($t->wait_log(qr/"port" in settings file ".*" has changed, this needs another "listen" and a reload/, 5),
        'and so does a port');
 
     my $host = $t->login(secret => 'shared', name => 'x');
@@ -381,7 +381,7 @@ SKIP: {
              tcp_ports => 0, http => 'inlets_auth_attempts 0;',
              main => 'user nobody nogroup;')->run();
 
-    ok($t->wait_log(qr/\[warn\].*worker processes can't read settings file ".*": a change will only be seen by "nginx -s reload"/, 5),
+    ok($t->wait_log(qr/\[warn\].*worker processes can't read settings file ".*": a change will only be seen by a reload/, 5),
        'workers that may not read the file are warned of');
     ok(all_know($t, 'alice', 1), 'what the master has read is in force');
 
