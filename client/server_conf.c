@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -273,6 +274,27 @@ inlets_server_user(const struct inlets_server_options *o)
 }
 
 
+/* nginx takes a group of the same name, which "nobody" may not have. */
+
+static void
+put_user(struct writer *w, const char *user)
+{
+    const struct passwd  *pw = getpwnam(user);
+    const struct group   *gr = pw != NULL ? getgrgid(pw->pw_gid) : NULL;
+    char                  note[LINE_MAX_LEN], quoted[LINE_MAX_LEN];
+    char                  group[LINE_MAX_LEN];
+    const char           *from = origin(w, INLETS_SERVER_USER, false, note);
+
+    if (gr == NULL || strcmp(gr->gr_name, user) == 0) {
+        put(w, from, "user %s;", quote(user, quoted));
+        return;
+    }
+
+    put(w, from, "user %s %s;", quote(user, quoted),
+        quote(gr->gr_name, group));
+}
+
+
 static void
 put_main(struct writer *w, const struct inlets_server_nginx *nginx,
     const struct inlets_server_ports *ports)
@@ -305,8 +327,7 @@ put_main(struct writer *w, const struct inlets_server_nginx *nginx,
     }
 
     if (user != NULL) {
-        put(w, origin(w, INLETS_SERVER_USER, false, note), "user %s;",
-            quote(user, quoted));
+        put_user(w, user);
     }
 
     if (o->workers == 0) {

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -268,6 +269,22 @@ check_files(struct inlets_server_options *o)
 }
 
 
+/* Nobody but root has a choice. */
+
+static int
+check_user(const struct inlets_server_options *o)
+{
+    if (o->user != NULL && *o->user != '\0' && geteuid() == 0
+        && getpwnam(o->user) == NULL)
+    {
+        inlets_log_fatal("--user: there is no user \"%s\"", o->user);
+        return INLETS_E_INVALID;
+    }
+
+    return INLETS_OK;
+}
+
+
 static int
 check_domain(struct inlets_server_options *o)
 {
@@ -352,6 +369,7 @@ check_options(struct inlets_server_options *o)
     if (inlets_args_log_level(o->log_level_text, &o->log_level) != INLETS_OK
         || check_domain(o) != INLETS_OK
         || check_files(o) != INLETS_OK
+        || check_user(o) != INLETS_OK
         || check_notification(o) != INLETS_OK
         || check_token(o) != INLETS_OK)
     {

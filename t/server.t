@@ -268,6 +268,21 @@ like($conf, qr/#   secure: false +# --secure$/m, 'a setting');
 unlike($conf, qr/very-secret|in-the-file/, 'no secret at all');
 
 
+SKIP: {
+    skip 'no choice of user', 3 if $> != 0;
+
+    my $group = getgrgid((getpwnam 'nobody')[3]);
+
+    ($status, $conf) = said({}, '--print-config', @small, '-t', 'x', '--user',
+                            'nobody');
+    like($conf, $group eq 'nobody' ? qr/user "nobody";/
+                                   : qr/user "nobody" "$group";/,
+         'a user with the group it has');
+    refused('user', qr/--user: there is no user "no-one"/, @small, '-t', 'x',
+            '--user', 'no-one');
+}
+
+
 # A whole edge by flags: HTTP and TCP.
 
 my $tcp = Inlets::Test::free_port(4);
