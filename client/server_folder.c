@@ -183,6 +183,7 @@ struct found {
     char    folder[PATH_MAX];
     char    lock[PATH_MAX];
     pid_t   pid;                /* 0: it has ended without clearing up */
+    bool    locked;             /* once, the number is written after that */
     time_t  since;
 };
 
@@ -225,6 +226,7 @@ look(struct found *f)
         f->pid = -1;
     }
 
+    f->locked = st.st_size != 0;
     f->since = st.st_mtime;
 
     return rc == 0 && f->pid >= 0;
@@ -261,14 +263,14 @@ each_folder(void (*handler)(void *data, const struct found *f), void *data)
 }
 
 
-/* A new one has no lock for a moment. */
+/* A new one is not locked for a moment. */
 
 static void
 clear_away(void *data, const struct found *f)
 {
     (void) data;
 
-    if (f->pid == 0 && f->since < time(NULL) - STALE) {
+    if (f->pid == 0 && (f->locked || f->since < time(NULL) - STALE)) {
         remove_tree(f->folder);
     }
 }
