@@ -29,6 +29,9 @@
 
 #define INLETS_SERVER_URL_MAX  2048
 
+/* in the run-time folder: what flags say of settings */
+#define INLETS_SERVER_OVERRIDES  "flags.yml"
+
 
 enum inlets_server_option {
     INLETS_SERVER_DOMAIN = 0,
@@ -200,7 +203,7 @@ void inlets_server_conf_print(FILE *f, const struct inlets_server_options *o,
     const struct inlets_server_nginx *nginx,
     const struct inlets_server_ports *ports, const char *folder);
 
-/* Both files of the folder. */
+/* All files that nginx reads. */
 int inlets_server_conf_write(const struct inlets_server_options *o,
     const struct inlets_server_nginx *nginx,
     const struct inlets_server_ports *ports, const char *folder);

@@ -18,7 +18,7 @@
 #define LINE_MAX_LEN  (PATH_MAX + 256)
 #define HTTP2_WORD    1025001   /* since then "http2 on" */
 
-#define OVERRIDES     "flags.yml"
+#define SETTINGS      "settings.yml"
 
 
 struct writer {
@@ -225,7 +225,7 @@ put_overrides(struct writer *w)
 static const char *
 overrides_path(struct writer *w, char ret[LINE_MAX_LEN])
 {
-    snprintf(ret, LINE_MAX_LEN, "%s/" OVERRIDES,
+    snprintf(ret, LINE_MAX_LEN, "%s/" INLETS_SERVER_OVERRIDES,
              w->folder != NULL ? w->folder : "/etc/inlets");
 
     return ret;
@@ -401,16 +401,22 @@ put_settings(struct writer *w)
 
     overrides_path(w, over);
 
-    if (o->file.path[0] == '\0') {
+    if (o->file.path[0] != '\0') {
+        put(w, o->config != NULL ? origin(w, INLETS_SERVER_CONFIG, false, note)
+                                 : "default: found there",
+            "inlets_config %s%s", quote(o->file.path, quoted),
+            has_overrides(o) ? "" : ";");
+
+    } else if (w->folder != NULL) {
+        /* workers would see what flags.yml says before a reload is tried */
+        snprintf(text, sizeof(text), "%.*s/" SETTINGS, PATH_MAX, w->folder);
+        put(w, NULL, "inlets_config %s", quote(text, quoted));
+
+    } else {
         put(w, "settings given by flags", "inlets_config %s;",
             quote(over, quoted));
         return;
     }
-
-    put(w, o->config != NULL ? origin(w, INLETS_SERVER_CONFIG, false, note)
-                             : "default: found there",
-        "inlets_config %s%s", quote(o->file.path, quoted),
-        has_overrides(o) ? "" : ";");
 
     if (has_overrides(o)) {
         snprintf(text, sizeof(text), "overrides=%.*s", PATH_MAX + 16, over);
@@ -579,7 +585,7 @@ inlets_server_conf_print(FILE *f, const struct inlets_server_options *o,
 }
 
 
-/* Beside the old one, which workers may be reading. */
+/* Beside the old one, which is there until the new one is complete. */
 
 static FILE *
 create(const char *folder, const char *name, char path[PATH_MAX],
@@ -610,24 +616,8 @@ create(const char *folder, const char *name, char path[PATH_MAX],
 }
 
 
-/* As the settings file itself it is read by the workers, as their user. */
-
-static void
-give_away(const char *path, const char *user)
-{
-    const struct passwd  *pw = user != NULL ? getpwnam(user) : NULL;
-
-    if (pw != NULL && chown(path, pw->pw_uid, (gid_t) -1) != 0) {
-        inlets_log(INLETS_LOG_WARN, "cannot give \"%s\" to %s: %s", path, user,
-                   strerror(errno));
-    }
-}
-
-
-/* user: NULL, or whose it is to be. */
-
 static int
-finish(FILE *f, const char *draft, const char *path, const char *user)
+finish(FILE *f, const char *draft, const char *path)
 {
     int  bad = f == NULL || ferror(f);
 
@@ -635,17 +625,32 @@ finish(FILE *f, const char *draft, const char *path, const char *user)
         bad = 1;
     }
 
-    if (!bad) {
-        give_away(draft, user);
-        bad = rename(draft, path) != 0;
-    }
-
-    if (bad) {
+    if (bad || rename(draft, path) != 0) {
         inlets_log_fatal("cannot write \"%s\": %s", path, strerror(errno));
         return INLETS_E_INVALID;
     }
 
     return INLETS_OK;
+}
+
+
+/* In place of a file: nginx needs one, which its workers watch. */
+
+static int
+write_settings(struct writer *w)
+{
+    char  path[PATH_MAX], draft[PATH_MAX];
+
+    w->f = create(w->folder, SETTINGS, path, draft);
+
+    if (w->f != NULL) {
+        (void) fchmod(fileno(w->f), 0644);
+        fputs("domain: ", w->f);
+        put_yaml(w->f, w->o->domain);
+        fputc('\n', w->f);
+    }
+
+    return finish(w->f, draft, path);
 }
 
 
@@ -655,20 +660,19 @@ inlets_server_conf_write(const struct inlets_server_options *o,
     const struct inlets_server_ports *ports, const char *folder)
 {
     struct writer  w = { NULL, o, folder, 0 };
-    const char    *user = NULL;
     char           path[PATH_MAX], draft[PATH_MAX];
 
-    if (o->file.path[0] == '\0') {
-        user = inlets_server_user(o);
+    if (o->file.path[0] == '\0' && write_settings(&w) != INLETS_OK) {
+        return INLETS_E_INVALID;
     }
 
-    w.f = create(folder, OVERRIDES, path, draft);
+    w.f = create(folder, INLETS_SERVER_OVERRIDES, path, draft);
 
     if (w.f != NULL) {
         put_overrides(&w);
     }
 
-    if (finish(w.f, draft, path, user) != INLETS_OK) {
+    if (finish(w.f, draft, path) != INLETS_OK) {
         return INLETS_E_INVALID;
     }
 
@@ -678,5 +682,5 @@ inlets_server_conf_write(const struct inlets_server_options *o,
         inlets_server_conf_print(w.f, o, nginx, ports, folder);
     }
 
-    return finish(w.f, draft, path, NULL);
+    return finish(w.f, draft, path);
 }

@@ -298,6 +298,9 @@ is((stat $folder)[2] & 0066, 0, 'for nobody else');
 unlike($t->read_file("$folder/nginx.conf"), qr/geheim/,
        'no secret in the configuration');
 is((stat "$folder/flags.yml")[2] & 0777, 0600, 'secrets in a private file');
+is((stat _)[4], $>, 'of the one who has started it, not of the workers');
+like($t->read_file("$folder/nginx.conf"), qr/"overrides=\Q$folder\E\/flags/,
+     'that takes effect with a reload, not before');
 
 my ($master) = children($server->pid());
 
