@@ -468,10 +468,36 @@ report_version(const struct inlets_server_nginx *nginx, const char *text)
 }
 
 
+/* "folder/flags.yml:1: " is nothing that whoever gave flags knows of. */
+
+static char *
+skip_overrides(char *text, const char *folder)
+{
+    char    *p = text;
+    size_t   len = strlen(folder);
+
+    if (strncmp(p, folder, len) != 0) {
+        return text;
+    }
+
+    p += len;
+    len = strlen("/" INLETS_SERVER_OVERRIDES ":");
+
+    if (strncmp(p, "/" INLETS_SERVER_OVERRIDES ":", len) != 0) {
+        return text;
+    }
+
+    p += len;
+    p += strspn(p, "0123456789");
+
+    return strncmp(p, ": ", 2) == 0 ? p + 2 : text;
+}
+
+
 /* Without time, level and process, and without our configuration's name. */
 
 static void
-report_line(char *line, const char *conf)
+report_line(char *line, const char *folder, const char *conf)
 {
     static const char *const  levels[] = { "[emerg] ", "[alert] ", "[crit] ",
                                            "[error] " };
@@ -501,7 +527,7 @@ report_line(char *line, const char *conf)
         end[-4] = '\0';
     }
 
-    inlets_log_fatal("%s", text);
+    inlets_log_fatal("%s", skip_overrides(text, folder));
 }
 
 
@@ -538,7 +564,7 @@ inlets_server_nginx_test(const struct inlets_server_nginx *nginx,
                 *next++ = '\0';
             }
 
-            report_line(line, conf);
+            report_line(line, folder, conf);
         }
     }
 

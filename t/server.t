@@ -142,6 +142,9 @@ refused('one half of a notification', qr/the URL is missing/, @small, '-t',
 refused('provider', qr/notification\.provider: expected one of dingtalk/,
         @small, '-t', 'x', '--notification-provider', 'pager',
         '--notification-url', 'http://127.0.0.1/');
+refused('URL of a notification', qr/^Error: notification\.url: expected an/m,
+        @small, '-t', 'x', '--notification-provider', 'slack',
+        '--notification-url', 'ftp://127.0.0.1/');
 refused('range', qr/--tcp-range must be ports such as 20000-20099/, @small,
         '-t', 'x', '--tcp-range', '20099-20000');
 refused('port in the range', qr/port $port is also one of --tcp-range/,
