@@ -332,23 +332,29 @@ block_signals(struct server *s)
 }
 
 
-/* nginx opens it anew: in a file, neither may write over the other's lines. */
+/*
+ * nginx opens it anew, which it can't if that is a socket or another user's.
+ * In a file, neither may write over the other's lines.
+ */
 
 static int
 prepare_output(const struct inlets_server_options *o)
 {
-    struct stat  st;
-    int          flags;
+    int  flags, fd;
 
     if (o->access_log == NULL || strcmp(o->access_log, "-") != 0) {
         return INLETS_OK;
     }
 
-    if (fstat(STDOUT_FILENO, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        inlets_log_fatal("--access-log: nginx can't write to a socket, as "
-                         "standard output is here: name a file");
+    fd = open("/dev/stdout", O_WRONLY|O_APPEND|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
+
+    if (fd < 0) {
+        inlets_log_fatal("--access-log: nginx can't write to standard output "
+                         "as it is here (%s): name a file", strerror(errno));
         return INLETS_E_INVALID;
     }
+
+    close(fd);
 
     flags = fcntl(STDOUT_FILENO, F_GETFL);
 

@@ -102,7 +102,9 @@ inlets_server_folder_make(struct inlets_server_folder *folder, bool shared)
     }
 
     if (folder->path[0] == '\0') {
-        inlets_log_fatal("cannot make a run-time folder: %s", strerror(err));
+        inlets_log_fatal("cannot make a run-time folder in %s%s%s: %s", base(0),
+                         *base(0) != '\0' ? " or " : "", base(1),
+                         strerror(err));
         return INLETS_E_INVALID;
     }
 

@@ -174,6 +174,20 @@ refused('no modules', qr/--modules: there is no ngx_http_inlets_module\.so/,
     $taken->close();
 }
 
+{
+    my $log = $t->dir() . '/socket';
+    my $pid = spawn('server', { stderr => $log, env => \%env },
+        $^X, '-MSocket', '-e', 'socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM,
+            0) or die; open STDOUT, ">&", $b or die; exec @ARGV or die',
+        $program, 'server', '--nginx', $nginx, @built_in, @small, '-t', 'x',
+        '--access-log', '-');
+
+    is(Inlets::Test::reap($pid, 20) >> 8, 1, 'access log to a socket: refused');
+    like($t->read_file('socket'),
+         qr/^Error: --access-log: nginx can't write to standard output/m,
+         'told');
+}
+
 my $broken = $t->file('broken.yml',
     "domain: example.com\ntoken: x\nprot: 8080\nheartbeat: {interval: soon}\n");
 my $output = refused('bad settings',
