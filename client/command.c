@@ -147,8 +147,9 @@ const struct inlets_command  inlets_commands[] = {
           { "the one that was started with this file",
             "inlets server reload -c /etc/inlets/config.yaml" }),
       .exits = EXITS(
-          { "it was told", EXIT_SUCCESS },
-          { "there is none, or more than one", EXIT_FAILURE }),
+          { "it has read them", EXIT_SUCCESS },
+          { "it goes on as it was, as its output says why; or there is none, "
+            "or more than one", EXIT_FAILURE }),
       .args = &inlets_server_args,
       .takes = inlets_server_reload_takes },
 

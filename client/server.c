@@ -27,6 +27,10 @@ struct server {
 
     pid_t                         child;
     bool                          up;
+    bool                          waiting;      /* a reload, until it is up */
+    uint32_t                      port;         /* as it runs */
+    char                          domain[INLETS_HOST_MAX + 1];
+    unsigned                      reloads;
     unsigned                      stopping;     /* 1: gracefully, 2, 3 */
     uint64_t                      deadline;
     int                           wait_status;
@@ -144,14 +148,110 @@ start_nginx(struct server *s)
 }
 
 
+/* At the start, and when a reload has changed it. */
+
+static void
+tell_address(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+    const char  *domain = o->domain != NULL ? o->domain : o->file.domain;
+    char         range[64] = "";
+
+    if (s->port == o->port && strcmp(s->domain, domain) == 0) {
+        return;
+    }
+
+    s->port = o->port;
+    snprintf(s->domain, sizeof(s->domain), "%s", domain);
+
+    if (o->first != 0 && o->first == o->last) {
+        snprintf(range, sizeof(range), ", TCP port %u", o->first);
+
+    } else if (o->first != 0) {
+        snprintf(range, sizeof(range), ", TCP ports %u to %u", o->first,
+                 o->last);
+    }
+
+    inlets_log_notice("Listening: %s://*.%s:%u%s",
+                      o->tls_cert != NULL ? "https" : "http", domain, o->port,
+                      range);
+}
+
+
+/* A port that nginx can't have after a reload is only told in its log. */
+
+static int
+try_other_port(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+
+    if (o->port == s->port) {
+        return INLETS_OK;
+    }
+
+    return inlets_server_port_try(o, &s->ports, o->port, "port");
+}
+
+
+static int
+reload_nginx(struct server *s)
+{
+    const struct inlets_server_options  *o = s->options;
+
+    if (prepare(s) != INLETS_OK
+        || try_other_port(s) != INLETS_OK
+        || write_conf(s) != INLETS_OK)
+    {
+        inlets_log(INLETS_LOG_ERROR, "not reloaded, all stays as it was");
+        return INLETS_E_INVALID;
+    }
+
+    (void) kill(s->child, SIGHUP);
+
+    inlets_log(INLETS_LOG_INFO, "reloading%s%s",
+               o->file.path[0] != '\0' ? " with " : "", o->file.path);
+    tell_address(s);
+
+    return INLETS_OK;
+}
+
+
+static void
+reload(struct server *s)
+{
+    enum inlets_server_reload_state  state;
+
+    if (!s->up && !s->stopping) {
+        s->waiting = true;
+        return;
+    }
+
+    s->reloads++;
+
+    if (s->stopping) {
+        inlets_log(INLETS_LOG_ERROR, "not reloaded while shutting down");
+        inlets_server_folder_tell(&s->folder, s->reloads,
+                                  INLETS_SERVER_NOT_RELOADED);
+        return;
+    }
+
+    inlets_log(INLETS_LOG_INFO, "SIGHUP: reading all files again");
+    inlets_server_folder_tell(&s->folder, s->reloads, INLETS_SERVER_RELOADING);
+
+    state = reload_nginx(s) == INLETS_OK ? INLETS_SERVER_RELOADED
+                                         : INLETS_SERVER_NOT_RELOADED;
+
+    inlets_server_folder_tell(&s->folder, s->reloads, state);
+}
+
+
 /* nginx writes its pid once it listens. */
 
 static void
 look_whether_up(struct server *s)
 {
-    const struct inlets_server_options  *o = s->options;
     struct stat  st;
-    char         path[PATH_MAX + 32], range[64] = "";
+    char         path[PATH_MAX + 32];
 
     snprintf(path, sizeof(path), "%s/nginx.pid", s->folder.path);
 
@@ -160,39 +260,11 @@ look_whether_up(struct server *s)
     }
 
     s->up = true;
+    tell_address(s);
 
-    if (o->first != 0) {
-        snprintf(range, sizeof(range), ", TCP ports %u to %u", o->first,
-                 o->last);
+    if (s->waiting) {
+        reload(s);
     }
-
-    inlets_log_notice("Listening: %s://*.%s:%u%s",
-                      o->tls_cert != NULL ? "https" : "http",
-                      o->domain != NULL ? o->domain : o->file.domain, o->port,
-                      range);
-}
-
-
-static void
-reload(struct server *s)
-{
-    struct inlets_server_options  *o = s->options;
-
-    if (s->stopping || !s->up) {
-        return;
-    }
-
-    inlets_log(INLETS_LOG_INFO, "SIGHUP: reading all files again");
-
-    if (prepare(s) != INLETS_OK || write_conf(s) != INLETS_OK) {
-        inlets_log(INLETS_LOG_ERROR, "not reloaded, all stays as it was");
-        return;
-    }
-
-    (void) kill(s->child, SIGHUP);
-
-    inlets_log(INLETS_LOG_INFO, "reloading%s%s",
-               o->file.path[0] != '\0' ? " with " : "", o->file.path);
 }
 
 

@@ -145,6 +145,13 @@ struct inlets_server_folder {
 };
 
 
+enum inlets_server_reload_state {
+    INLETS_SERVER_RELOADING = 0,
+    INLETS_SERVER_RELOADED,
+    INLETS_SERVER_NOT_RELOADED
+};
+
+
 extern const struct inlets_args  inlets_server_args;
 
 /* The flags that "inlets server reload" has of them. */
@@ -196,6 +203,8 @@ int inlets_server_ports_plan(const struct inlets_server_options *o,
     struct inlets_server_ports *ret);
 int inlets_server_ports_try(const struct inlets_server_options *o,
     const struct inlets_server_ports *ports);
+int inlets_server_port_try(const struct inlets_server_options *o,
+    const struct inlets_server_ports *ports, uint32_t port, const char *flag);
 
 
 /* folder: NULL for --print-config. */
@@ -217,6 +226,10 @@ int inlets_server_folder_make(struct inlets_server_folder *folder,
 void inlets_server_folder_note(const struct inlets_server_folder *folder,
     const char *settings);
 void inlets_server_folder_remove(struct inlets_server_folder *folder);
+
+/* How reload number n went, for whoever has asked for it. */
+void inlets_server_folder_tell(const struct inlets_server_folder *folder,
+    unsigned n, enum inlets_server_reload_state state);
 
 /* What servers left that were killed: there are secrets in it. */
 void inlets_server_folder_clear(void);

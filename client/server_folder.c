@@ -17,7 +17,11 @@
 #define PREFIX  "inlets-server-"
 #define LOCK    "server.pid"
 #define NOTE    "settings"
+#define RELOADS "reloads"
 #define STALE   60              /* s */
+
+#define ANSWER_INTERVAL  50     /* ms */
+#define ANSWER_WAIT      60     /* s: nginx checks its configuration */
 
 
 /*
@@ -115,7 +119,37 @@ inlets_server_folder_make(struct inlets_server_folder *folder, bool shared)
         return INLETS_E_INVALID;
     }
 
-    return lock(folder);
+    if (lock(folder) != INLETS_OK) {
+        return INLETS_E_INVALID;
+    }
+
+    inlets_server_folder_tell(folder, 0, INLETS_SERVER_RELOADED);
+
+    return INLETS_OK;
+}
+
+
+/* Always of one length, so that it is there as a whole at any time. */
+
+void
+inlets_server_folder_tell(const struct inlets_server_folder *folder,
+    unsigned n, enum inlets_server_reload_state state)
+{
+    char  path[PATH_MAX + 32], text[32];
+    int   fd, len;
+
+    snprintf(path, sizeof(path), "%s/" RELOADS, folder->path);
+    len = snprintf(text, sizeof(text), "%010u %u\n", n, (unsigned) state);
+
+    fd = open(path, O_WRONLY|O_CREAT|O_CLOEXEC|O_NOFOLLOW, 0600);
+
+    if (fd < 0 || write(fd, text, (size_t) len) != len) {
+        inlets_log(INLETS_LOG_WARN, "\"%s\": %s", path, strerror(errno));
+    }
+
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 
@@ -286,10 +320,9 @@ inlets_server_folder_clear(void)
 
 
 struct search {
-    const char  *settings;      /* NULL: any */
-    unsigned     found;
-    pid_t        pid;
-    char         lock[PATH_MAX];
+    const char   *settings;     /* NULL: any */
+    unsigned      found;
+    struct found  of;
 };
 
 
@@ -316,9 +349,70 @@ search(void *data, const struct found *f)
 
     if (s->settings == NULL || strcmp(s->settings, settings) == 0) {
         s->found++;
-        s->pid = f->pid;
-        memcpy(s->lock, f->lock, sizeof(s->lock));
+        s->of = *f;
     }
+}
+
+
+/* The number of the last reload. */
+
+static int
+read_reloads(const char *folder, unsigned *ret, unsigned *ret_state)
+{
+    char      path[PATH_MAX + 32], text[32];
+    int       fd;
+    ssize_t   n = -1;
+
+    snprintf(path, sizeof(path), "%s/" RELOADS, folder);
+
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW);
+
+    if (fd >= 0) {
+        n = read(fd, text, sizeof(text) - 1);
+        close(fd);
+    }
+
+    text[n > 0 ? n : 0] = '\0';
+
+    return sscanf(text, "%u %u", ret, ret_state) == 2 ? INLETS_OK
+                                                      : INLETS_E_INVALID;
+}
+
+
+/* Until it has done a reload after the one that was the last. */
+
+static int
+await(struct found *f, unsigned last)
+{
+    const struct timespec  pause = { .tv_nsec = ANSWER_INTERVAL * 1000000L };
+
+    time_t    end = time(NULL) + ANSWER_WAIT;
+    unsigned  n, state;
+
+    while (time(NULL) <= end) {
+        if (read_reloads(f->folder, &n, &state) == INLETS_OK && n > last
+            && state != INLETS_SERVER_RELOADING)
+        {
+            if (state == INLETS_SERVER_RELOADED) {
+                return INLETS_OK;
+            }
+
+            inlets_log_fatal("the server goes on as it was: what is wrong "
+                             "stands in its output");
+            return INLETS_E_INVALID;
+        }
+
+        if (!look(f) || f->pid == 0) {
+            inlets_log_fatal("the server has ended");
+            return INLETS_E_INVALID;
+        }
+
+        (void) nanosleep(&pause, NULL);
+    }
+
+    inlets_log_fatal("the server does not answer");
+
+    return INLETS_E_INVALID;
 }
 
 
@@ -326,6 +420,7 @@ int
 inlets_server_reload(const struct inlets_server_options *o)
 {
     struct search  s = { .settings = NULL };
+    unsigned       last = 0, state;
     char           path[PATH_MAX];
 
     if (o->config != NULL) {
@@ -347,18 +442,22 @@ inlets_server_reload(const struct inlets_server_options *o)
 
     if (s.found > 1) {
         inlets_log_fatal("%u inlets servers run%s", s.found,
-                         s.settings != NULL ? " with this config file: send "
-                                              "SIGHUP to the one you mean"
-                                            : ": say which one with -c FILE");
+                         s.settings != NULL
+                         ? " with this config file: send SIGHUP to the one "
+                           "you mean"
+                         : ": say which one with -c FILE, or send SIGHUP to "
+                           "it");
         return EXIT_FAILURE;
     }
 
-    if (kill(s.pid, SIGHUP) != 0) {
-        inlets_log_fatal("process %ld: %s", (long) s.pid, strerror(errno));
+    (void) read_reloads(s.of.folder, &last, &state);
+
+    if (kill(s.of.pid, SIGHUP) != 0) {
+        inlets_log_fatal("process %ld: %s", (long) s.of.pid, strerror(errno));
         return EXIT_FAILURE;
     }
 
-    inlets_log_notice("Config reload signal sent (pid file: %s)", s.lock);
+    inlets_log_notice("Config reload signal sent (pid file: %s)", s.of.lock);
 
-    return EXIT_SUCCESS;
+    return await(&s.of, last) == INLETS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

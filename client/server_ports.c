@@ -235,8 +235,8 @@ report_port(int err, const char *address, uint32_t port, const char *flag)
 }
 
 
-static int
-check_port(const struct inlets_server_options *o,
+int
+inlets_server_port_try(const struct inlets_server_options *o,
     const struct inlets_server_ports *ports, uint32_t port, const char *flag)
 {
     const char  *ip4 = "0.0.0.0";
@@ -265,13 +265,13 @@ inlets_server_ports_try(const struct inlets_server_options *o,
 {
     int  rc;
 
-    rc = check_port(o, ports, o->port, "port");
+    rc = inlets_server_port_try(o, ports, o->port, "port");
 
     for (uint32_t port = o->first;
          rc == INLETS_OK && port != 0 && port <= o->last;
          port++)
     {
-        rc = check_port(o, ports, port, "tcp-range");
+        rc = inlets_server_port_try(o, ports, port, "tcp-range");
     }
 
     return rc;

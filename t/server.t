@@ -409,6 +409,10 @@ ok($server->wait_output(qr/edge\.yml:5: unknown key "wrong"/),
 ok($server->wait_output(qr/not reloaded, all stays as it was/), 'is refused');
 ok(login($port, 'seven', secret => 'of-flag')->{ok}, 'and does no harm');
 
+$reload = command({}, 'server', 'reload', '-c', $settings);
+is($reload->wait_exit(15), 1, 'from outside');
+like($reload->output(), qr/^Error: the server goes on as it was/m, 'told');
+
 $server->signal('INT');
 is($server->wait_exit(15), 0, 'SIGINT ends it');
 
@@ -436,6 +440,35 @@ $server->wait_output(qr/reloading with/);
 ok((wait_for { (login($port, 'a', secret => 'x')->{url} || '')
                    =~ m{//a\.two\.example} }),
    'another domain after a reload');
+ok($server->wait_output(qr{^Listening: http://\*\.two\.example:$port$}m),
+   'is told');
+
+{
+    my $taken = $t->listener();
+    my $number = $taken->port();
+    my $other = Inlets::Test::free_port();
+
+    $t->file('home/.config/inlets.yml',
+        "domain: two.example\nport: $number\ntoken: x\n");
+    $reload = command({}, 'server', 'reload', '-c', $found);
+    is($reload->wait_exit(15), 1, 'a reload with a port in use');
+    ok($server->wait_output(qr/port $number is in use/), 'is told');
+    $taken->close();
+
+    $t->file('home/.config/inlets.yml',
+        "domain: two.example\nport: $other\ntoken: x\n");
+    $reload = command({}, 'server', 'reload', '-c', $found);
+    is($reload->wait_exit(15), 0, 'with another port');
+    ok($server->wait_output(qr{^Listening: .*:$other$}m), 'is told');
+    ok((wait_for { login($other, 'b', secret => 'x')->{ok} }), 'done');
+
+    $t->file('home/.config/inlets.yml',
+        "domain: two.example\nport: $port\ntoken: x\n");
+
+    # old workers listen for a moment more
+    ok((wait_for { command({}, 'server', 'reload', '-c', $found)->wait_exit(15)
+                       == 0 } 20), 'and back');
+}
 
 
 # A visitor in the middle: graceful, then not.
