@@ -144,6 +144,10 @@ start_nginx(struct server *s)
         exec_nginx(s, parent);
     }
 
+    /* whoever is first: stop() may come before the child has run */
+
+    (void) setpgid(s->child, s->child);
+
     return INLETS_OK;
 }
 
@@ -280,6 +284,15 @@ stop(struct server *s)
     case 1:
         inlets_log_notice("%s", "");
         inlets_log_notice("Shutting down server...");
+
+        if (!s->up) {
+            /* it would forget the signal, and nobody is there yet */
+            (void) kill(-s->child, SIGKILL);
+            s->stopping = 3;
+            s->deadline = UINT64_MAX;
+            break;
+        }
+
         (void) kill(s->child, SIGQUIT);
         s->deadline = now() + o->grace;
         break;
@@ -317,7 +330,10 @@ take_signal(struct server *s, int signum)
         break;
 
     case SIGUSR1:
-        (void) kill(s->child, SIGUSR1);
+        if (s->up) {
+            (void) kill(s->child, SIGUSR1);
+        }
+
         break;
     }
 }
@@ -348,7 +364,7 @@ watch(struct server *s)
             take_signal(s, signum);
         }
 
-        if (!s->up) {
+        if (!s->up && !s->stopping) {
             look_whether_up(s);
         }
 
@@ -444,7 +460,6 @@ run(struct server *s)
     const struct inlets_server_options  *o = s->options;
     int  status = EXIT_FAILURE;
 
-    block_signals(s);
     inlets_server_folder_clear();
 
     if (prepare_output(o) == INLETS_OK
@@ -473,6 +488,10 @@ run_options(struct inlets_server_options *options)
 
     if (prepare(&s) != INLETS_OK) {
         return EXIT_FAILURE;
+    }
+
+    if (!options->print) {
+        block_signals(&s);
     }
 
     if (inlets_server_nginx_find(options, &s.nginx) != INLETS_OK

@@ -246,6 +246,39 @@ SKIP: {
 }
 
 
+# Signals before nginx is up: this one forgets them, as nginx itself may.
+
+my $slow = $t->file('nginx-slow', <<"END");
+#!/bin/sh
+case "\$*" in *-V*|*-t*) exec '$nginx' "\$@" ;; esac
+trap '' QUIT
+echo > '$t->{dir}/started'
+while [ ! -e '$t->{dir}/go' ]; do sleep 0.05; done
+trap - QUIT
+exec '$nginx' "\$@"
+END
+chmod 0755, $slow;
+
+{
+    my @slow = ('server', '--nginx', $slow, @built_in, @small, '-t', 'x');
+    my $server = command({}, @slow);
+
+    wait_for { -e $t->dir() . '/started' } 20, 'start';
+    $server->signal('TERM');
+    is($server->wait_exit(20), 0, 'SIGTERM before it is up');
+    unlike($server->output(), qr/grace period|Listening/, 'ends it at once');
+
+    unlink $t->dir() . '/started';
+    $server = command({}, @slow);
+    wait_for { -e $t->dir() . '/started' } 20, 'start';
+    $server->signal('HUP');
+    $t->file('go', '');
+    ok($server->wait_output(qr/^Listening: .*SIGHUP: reading.*reloading/ms, 20),
+       'SIGHUP before it is up: done when it is');
+    $server->stop();
+}
+
+
 # --print-config.
 
 my $settings = $t->file('edge.yml',
