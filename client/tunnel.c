@@ -23,6 +23,7 @@
 #define TUNNEL_BACKOFF_CAP   30000
 #define TUNNEL_STABLE        10000      /* up for so long: back-off restarts */
 #define TUNNEL_OLD           16         /* sessions that drain at once */
+#define TUNNEL_MOVES           2        /* in vain, then there is nowhere */
 #define TUNNEL_NO_LIMIT      UINT64_MAX /* of draining */
 #define TUNNEL_LOST          60000      /* away for so long: it is reported */
 #define TUNNEL_WHY           512
@@ -542,6 +543,32 @@ give_up_place(struct inlets_tunnel *t)
 }
 
 
+/*
+ * The edge process leaves, and there is no other: it ends as soon as visitors
+ * have what they asked for, and need not wait for us.
+ */
+
+static bool
+leave_edge(struct inlets_tunnel *t)
+{
+    struct inlets_session  *session = t->current;
+
+    if (session == NULL || t->drain_deadline == 0
+        || t->attempts < TUNNEL_MOVES)
+    {
+        return false;
+    }
+
+    inlets_log(INLETS_LOG_INFO, "%sno other edge process is there", t->tag);
+
+    t->current = NULL;
+    retire(t, session, false, t->drain_deadline);
+    t->drain_deadline = 0;
+
+    return true;
+}
+
+
 static bool
 is_taken(const char *why)
 {
@@ -674,6 +701,10 @@ session_ended(void *data, struct inlets_session *session,
         snprintf(t->why, sizeof(t->why), "%s", why);
         tunnel_over(t, EXIT_SUCCESS);
         return;
+    }
+
+    if (end == INLETS_SESSION_LOST && was_next && leave_edge(t)) {
+        was_current = true;
     }
 
     failed(t, why, was_current);

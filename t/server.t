@@ -545,6 +545,24 @@ like($server->output(), qr/the grace period is over/, 'told');
 $client->stop();
 
 
+# A client that has nothing to do: it finds no other edge process, and leaves.
+
+$server = server({}, '-p', $port, '-d', 'example.com', '-t', 'x', '--grace',
+                 '60000');
+$client = client($port, { TOKEN => 'x' }, '-s', 'e', 'http',
+                 $web->upstream());
+is($t->get('/', host => $client->host(), port => $port)->{status}, 200,
+   'a visit');
+$server->signal('TERM');
+is($server->wait_exit(30), 0, 'an idle client does not hold up the end');
+ok($client->wait_output(qr/no other edge process is there/), 'it left');
+
+$server = server({}, '-p', $port, '-d', 'example.com', '-t', 'x');
+ok($client->wait_up(2), 'and comes back');
+$client->stop();
+$server->stop();
+
+
 # nginx ends by itself; this process is killed.
 
 $server = server({}, '-p', $port, '-d', 'example.com', '--public',
