@@ -1,7 +1,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@ struct server {
     struct inlets_server_nginx    nginx;
     struct inlets_server_ports    ports;
     struct inlets_server_folder   folder;
+    struct inlets_server_output   output;
     sigset_t                      signals;
 
     pid_t                         child;
@@ -420,37 +420,16 @@ block_signals(struct server *s)
 }
 
 
-/*
- * nginx opens it anew, which it can't if that is a socket or another user's.
- * In a file, neither may write over the other's lines.
- */
-
 static int
-prepare_output(const struct inlets_server_options *o)
+start_output(struct server *s)
 {
-    int  flags, fd;
+    const struct inlets_server_options  *o = s->options;
 
     if (o->access_log == NULL || strcmp(o->access_log, "-") != 0) {
         return INLETS_OK;
     }
 
-    fd = open("/dev/stdout", O_WRONLY|O_APPEND|O_CLOEXEC|O_NOCTTY|O_NONBLOCK);
-
-    if (fd < 0) {
-        inlets_log_fatal("--access-log: nginx can't write to standard output "
-                         "as it is here (%s): name a file", strerror(errno));
-        return INLETS_E_INVALID;
-    }
-
-    close(fd);
-
-    flags = fcntl(STDOUT_FILENO, F_GETFL);
-
-    if (flags >= 0) {
-        (void) fcntl(STDOUT_FILENO, F_SETFL, flags | O_APPEND);
-    }
-
-    return INLETS_OK;
+    return inlets_server_output_start(&s->output, s->folder.path);
 }
 
 
@@ -462,9 +441,9 @@ run(struct server *s)
 
     inlets_server_folder_clear();
 
-    if (prepare_output(o) == INLETS_OK
-        && inlets_server_ports_try(o, &s->ports) == INLETS_OK
+    if (inlets_server_ports_try(o, &s->ports) == INLETS_OK
         && inlets_server_folder_make(&s->folder, geteuid() == 0) == INLETS_OK
+        && start_output(s) == INLETS_OK
         && write_conf(s) == INLETS_OK
         && start_nginx(s) == INLETS_OK)
     {
@@ -472,6 +451,7 @@ run(struct server *s)
         status = result(s);
     }
 
+    inlets_server_output_stop(&s->output);
     inlets_server_folder_remove(&s->folder);
     inlets_log_detach();
 
@@ -482,7 +462,7 @@ run(struct server *s)
 static int
 run_options(struct inlets_server_options *options)
 {
-    struct server  s = { .options = options };
+    struct server  s = { .options = options, .output = { .fd = -1 } };
 
     inlets_log_init(options->log_level, options->log_utc);
 

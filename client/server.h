@@ -9,6 +9,7 @@
  *   server_ports.c     addresses, the range of TCP ports, open files
  *   server_conf.c      the configuration
  *   server_folder.c    the run-time folder, inlets server reload
+ *   server_output.c    the access log on standard output
  */
 
 #ifndef INLETS_SERVER_H
@@ -31,6 +32,9 @@
 
 /* in the run-time folder: what flags say of settings */
 #define INLETS_SERVER_OVERRIDES  "flags.yml"
+
+/* what nginx writes there goes to standard output */
+#define INLETS_SERVER_ACCESS     "access.log"
 
 
 enum inlets_server_option {
@@ -145,6 +149,12 @@ struct inlets_server_folder {
 };
 
 
+struct inlets_server_output {
+    pid_t                  pid;         /* 0: not started */
+    int                    fd;
+};
+
+
 enum inlets_server_reload_state {
     INLETS_SERVER_RELOADING = 0,
     INLETS_SERVER_RELOADED,
@@ -233,6 +243,16 @@ void inlets_server_folder_tell(const struct inlets_server_folder *folder,
 
 /* What servers left that were killed: there are secrets in it. */
 void inlets_server_folder_clear(void);
+
+/*
+ * nginx can't open standard output anew where that is a socket, as under
+ * systemd, or belongs to another user: a process copies lines to it.  Signals
+ * have to be blocked.  stop() waits for the last lines, for a moment.
+ */
+int inlets_server_output_start(struct inlets_server_output *out,
+    const char *folder);
+void inlets_server_output_stop(struct inlets_server_output *out);
+
 
 /* inlets server reload */
 int inlets_server_reload(const struct inlets_server_options *o);

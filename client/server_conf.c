@@ -488,6 +488,42 @@ put_locations(struct writer *w)
 }
 
 
+/* /dev/stdout is for an nginx that somebody starts by hand. */
+
+static void
+put_access_log(struct writer *w)
+{
+    const char  *log = w->o->access_log;
+    char         note[LINE_MAX_LEN], quoted[LINE_MAX_LEN];
+    char         path[LINE_MAX_LEN];
+
+    if (log == NULL) {
+        put(w, origin(w, INLETS_SERVER_ACCESS_LOG, false, note),
+            "access_log off;");
+        return;
+    }
+
+    if (strcmp(log, "-") != 0) {
+        snprintf(path, sizeof(path), "%s", log);
+
+    } else if (w->folder != NULL) {
+        snprintf(path, sizeof(path), "%s/" INLETS_SERVER_ACCESS, w->folder);
+
+    } else {
+        snprintf(path, sizeof(path), "/dev/stdout");
+    }
+
+    put(w, NULL, "log_format tunnels '$remote_addr [$time_local] $host "
+        "\"$request\" '");
+    put(w, NULL, "                   '$status $body_bytes_sent "
+        "$request_time '");
+    put(w, NULL, "                   'tunnel=$inlets_tunnel_id "
+        "client=$inlets_client_id';");
+    put(w, origin(w, INLETS_SERVER_ACCESS_LOG, false, note),
+        "access_log %s tunnels;", quote(path, quoted));
+}
+
+
 static void
 put_http(struct writer *w, const struct inlets_server_nginx *nginx,
     const struct inlets_server_ports *ports)
@@ -496,27 +532,10 @@ put_http(struct writer *w, const struct inlets_server_nginx *nginx,
     bool         tls = o->tls_cert != NULL;
     bool         http2 = tls && nginx->http2;
     bool         word = http2 && nginx->number < HTTP2_WORD;
-    char         note[LINE_MAX_LEN], port[16], quoted[LINE_MAX_LEN];
-    const char  *log = o->access_log;
+    char         note[LINE_MAX_LEN], port[16];
 
     open_block(w, "http");
-
-    if (log == NULL) {
-        put(w, origin(w, INLETS_SERVER_ACCESS_LOG, false, note),
-            "access_log off;");
-
-    } else {
-        put(w, NULL, "log_format tunnels '$remote_addr [$time_local] $host "
-            "\"$request\" '");
-        put(w, NULL, "                   '$status $body_bytes_sent "
-            "$request_time '");
-        put(w, NULL, "                   'tunnel=$inlets_tunnel_id "
-            "client=$inlets_client_id';");
-        put(w, origin(w, INLETS_SERVER_ACCESS_LOG, false, note),
-            "access_log %s tunnels;",
-            quote(strcmp(log, "-") == 0 ? "/dev/stdout" : log, quoted));
-    }
-
+    put_access_log(w);
     put(w, NULL, "server_tokens off;");
     fputc('\n', w->f);
 

@@ -83,9 +83,18 @@ sub children {
 }
 
 
+sub master {
+    my ($server) = @_;
+    my ($pid) = grep { $t->read_file("/proc/$_/cmdline") =~ /^nginx: master/ }
+                     children($server->pid());
+
+    return $pid;
+}
+
+
 sub folder {
     my ($server) = @_;
-    my ($pid) = children($server->pid());
+    my $pid = master($server);
 
     return $pid && $t->read_file("/proc/$pid/cmdline") =~ /-p\s*(\/[^\s\0]+)/
            ? $1 : '';
@@ -172,20 +181,6 @@ refused('no modules', qr/--modules: there is no ngx_http_inlets_module\.so/,
     refused('port of the range in use', qr/port $number is in use.*--tcp-range/,
             @small, '-t', 'x', '--tcp-range', $number);
     $taken->close();
-}
-
-{
-    my $log = $t->dir() . '/socket';
-    my $pid = spawn('server', { stderr => $log, env => \%env },
-        $^X, '-MSocket', '-e', 'socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM,
-            0) or die; open STDOUT, ">&", $b or die; exec @ARGV or die',
-        $program, 'server', '--nginx', $nginx, @built_in, @small, '-t', 'x',
-        '--access-log', '-');
-
-    is(Inlets::Test::reap($pid, 20) >> 8, 1, 'access log to a socket: refused');
-    like($t->read_file('socket'),
-         qr/^Error: --access-log: nginx can't write to standard output/m,
-         'told');
 }
 
 my $broken = $t->file('broken.yml',
@@ -352,7 +347,7 @@ is((stat _)[4], $>, 'of the one who has started it, not of the workers');
 like($t->read_file("$folder/nginx.conf"), qr/"overrides=\Q$folder\E\/flags/,
      'that takes effect with a reload, not before');
 
-my ($master) = children($server->pid());
+my $master = master($server);
 
 for my $pid ($server->pid(), $master, children($master)) {
     unlike($t->read_file("/proc/$pid/cmdline"), qr/geheim/, 'nor in ps');
@@ -406,7 +401,7 @@ $server = server({ NOTIFICATION_URL => $hook->url('/secret-path'), HOME => '/',
     '-c', $settings, '-d', 'example.com', '-p', $port, '-t', 'of-flag',
     '--notification-provider', 'webhook');
 
-($master) = children($server->pid());
+$master = master($server);
 unlike($t->read_file("/proc/$master/environ"), qr/environment|secret-path/,
        'no secret in the environment of nginx');
 
@@ -570,10 +565,13 @@ $server = server({}, '-p', $port, '-d', 'example.com', '--public',
 $t->get("/line$_", port => $port) for 1, 2;
 ok($server->wait_output(qr/"GET \/line1 .*"GET \/line2 /s),
    'access log to standard output');
+$server->signal('USR1');
+ok((wait_for { $t->get('/line3', port => $port);
+               $server->output() =~ m{"GET /line3 } }), 'and reopened');
 $client = client($port, {}, 'http', $web->upstream());
 ok($client->url(), '--public');
 $client->stop();
-($master) = children($server->pid());
+$master = master($server);
 $folder = folder($server);
 kill 'KILL', children($master), $master;
 is($server->wait_exit(15), 1, 'nginx was killed: the exit status tells');
@@ -581,7 +579,7 @@ like($server->output(), qr/nginx was ended by signal 9/, 'and a message');
 ok(!-e $folder, 'the folder is gone');
 
 $server = server({}, '-p', $port, '-d', 'example.com', '-t', 'x');
-($master) = children($server->pid());
+$master = master($server);
 $folder = folder($server);
 $server->signal('KILL');
 $server->wait_exit();
@@ -594,6 +592,36 @@ $server = server({}, '-p', $port, '-d', 'example.com', '-t', 'x');
 ok(!-e $left, 'what it left is removed');
 ok(-e folder($server), 'and nothing else');
 $server->stop();
+
+
+# Standard output that nginx can't open anew, such as the journal's socket.
+
+{
+    my $log = $t->dir() . '/socket';
+    my $pid = spawn('server', { stdout => $log, env => \%env },
+        $^X, '-MSocket', '-e', '
+            $| = 1;
+            socketpair(my $reader, my $writer, AF_UNIX, SOCK_STREAM, 0) or die;
+
+            if (!fork) {
+                close $writer;
+                print while <$reader>;
+                exit;
+            }
+
+            open STDOUT, ">&", $writer or die;
+            exec @ARGV or die',
+        $program, 'server', '--nginx', $nginx, @built_in, @small, '-t', 'x',
+        '--workers', '1', '--access-log', '-');
+
+    ok((wait_for { $t->read_file('socket') =~ /^Listening/m } 20),
+       'standard output is a socket');
+    $t->get("/socket$_", port => $port) for 1 .. 3;
+    kill 'TERM', $pid;
+    is(Inlets::Test::reap($pid, 20), 0, 'ended');
+    ok((wait_for { $t->read_file('socket') =~ m{/socket1 .*/socket3 }s }),
+       'the access log is in it, to the last line');
+}
 
 
 # TLS: HTTPS and wss on one port.
