@@ -64,7 +64,12 @@ inlets_config_parse(struct inlets_config *config, const char *buf, size_t len)
         return INLETS_E_NO_MEMORY;
     }
 
-    yaml_parser_set_encoding(&w.yaml, YAML_UTF8_ENCODING);
+    /* libyaml passes over a byte order mark where it may guess the encoding */
+
+    if (len < 3 || memcmp(buf, "\xef\xbb\xbf", 3) != 0) {
+        yaml_parser_set_encoding(&w.yaml, YAML_UTF8_ENCODING);
+    }
+
     yaml_parser_set_input_string(&w.yaml, (const unsigned char *) buf, len);
 
     (void) inlets_config_document(&w);

@@ -262,6 +262,8 @@ test_values(void)
     good("name: abc", "name:1=abc/0 ", "text");
     good("name: '12'", "name:1=12/0 ", "quoted text");
     good("name: 12\n", "name:1=12/0 ", "a number as text");
+    good("\xef\xbb\xbfname: ab\r\ncount: 7\r\n", "name:1=ab/0 count:2=7/7 ",
+         "a byte order mark");
     good("{\"name\": \"abc\", \"count\": 7}", "name:1=abc/0 count:1=7/7 ",
          "JSON is YAML");
     good("# x\n\ncount: -5 # y\n", "count:3=-5/-5 ", "comments");
