@@ -58,7 +58,8 @@ struct inlets_client {
 
     int                           status;       /* of the process */
     bool                          finishing;
-    bool                          reloaded;     /* conf is not the first one */
+    bool                          reloaded;     /* the tunnels are not the first
+                                                   ones */
     bool                          on_terminal;  /* was started on one */
 };
 

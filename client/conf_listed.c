@@ -312,20 +312,19 @@ add_all(struct inlets_conf *conf, const cJSON *tunnels, char *why, size_t size)
     }
 
     if (!cJSON_IsArray(tunnels)) {
-        snprintf(why, size, "the edge's list of tunnels is no list");
+        snprintf(why, size, "it is no list");
         return INLETS_E_INVALID;
     }
 
     cJSON_ArrayForEach(item, tunnels) {
         if (n == INLETS_TUNNELS_MAX) {
-            snprintf(why, size, "the edge lists more than %d tunnels",
+            snprintf(why, size, "it has more than %d tunnels",
                      INLETS_TUNNELS_MAX);
             return INLETS_E_INVALID;
         }
 
         if (add_tunnel(conf, item, &key, fault) != INLETS_OK) {
-            snprintf(why, size, "the edge's list of tunnels: [%zu].%s: %s", n,
-                     key, fault);
+            snprintf(why, size, "[%zu].%s: %s", n, key, fault);
             return INLETS_E_INVALID;
         }
 

@@ -946,11 +946,10 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
     struct inlets_local              *local;
     struct inlets_edge               *edge = t->client->edge;
     bool                              place = false, rules = false;
-    bool                              person;
-
-    person = !same_person(t->edge->conf, edge->conf);
+    bool                              person = false;
 
     if (conf != NULL) {
+        person = !same_person(t->edge->conf, edge->conf);
         place = !same_place(before, conf);
 
         /* a stream that rests at the edge leads to the service as it was */

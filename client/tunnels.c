@@ -366,13 +366,18 @@ inlets_tunnels_listed(struct inlets_tunnels *tunnels, const cJSON *list)
     conf = inlets_conf_with_listed(ts->client->conf, list, why, sizeof(why));
 
     if (conf == NULL) {
-        inlets_log(INLETS_LOG_ERROR, "the edge's list of tunnels: %s", why);
+        inlets_log(INLETS_LOG_ERROR, "the edge's list of tunnels is not used, "
+                   "all stays as it was: %s", why);
         return;
     }
 
     if (conf->ntunnels == 0) {
         inlets_log(INLETS_LOG_WARN, "the edge lists no tunnels for this "
                    "client; waiting for some");
+    }
+
+    if (ts->listed != NULL) {
+        ts->client->reloaded = true;
     }
 
     inlets_conf_unref(ts->listed);

@@ -8,7 +8,7 @@ use Test::More;
 
 use Inlets::Test;
 
-my %t = map { $_ => Inlets::Test->new(workers => $_) } 1, 4;
+my %t = map { $_ => Inlets::Test->new(workers => $_) } 1, 2, 4;
 
 for my $workers (1, 4) {
     my $t = $t{$workers};
@@ -106,3 +106,72 @@ for my $workers (1, 4) {
 
     $t->finish();
 }
+
+
+# Two clients: a tunnel goes from the list of one to that of the other, and a
+# client becomes the other one.
+
+my $t = $t{2};
+my $web = $t->service('http');
+my $origin = $t->listener();
+
+my $settings = sub {
+    my (%lists) = @_;
+    my $text = "clients:\n";
+
+    for my $id (sort keys %lists) {
+        $text .= "- clientId: $id\n  clientSecret: xyzzy-$id\n";
+        $text .= "  tunnels: [{$lists{$id}}]\n" if $lists{$id};
+    }
+
+    $t->file('new.yml', $text);
+    rename $t->dir . '/new.yml', $t->dir . '/s.yml' or die $!;
+};
+my $body = sub {
+    return $t->get('/', host => "$_[0].example.com")->{body} // '';
+};
+
+my $shop = 'name: shop, type: http, subDomain: shop, upstream: ';
+my @carol = (carol => 'name: x, type: http, subDomain: carol, upstream: '
+                      . $web->port);
+
+$settings->(alice => $shop . $origin->port, bob => '', @carol);
+$t->edge(token => 'inlets_config s.yml;', http => 'inlets_wait 300ms;')->run();
+
+my $file = $t->dir . '/client.yml';
+my $top = 'server: http://127.0.0.1:' . $t->port(0) . "\ngrace: 60s\n";
+my @run = ('client', '-c', $file);
+
+$t->file('client.yml', $top . "credentials: alice:xyzzy-alice\n");
+my $alice = $t->client(@run);
+ok($alice->wait_up(1), 'the list of one client');
+
+my $bob = $t->client(@run, '--credentials', 'bob:xyzzy-bob');
+ok($bob->wait_output(qr/lists no tunnels/), 'and of another');
+
+# who has it lets a visitor finish
+
+my $visitor = $t->connect();
+$visitor->send_request('GET', '/', host => 'shop.example.com');
+my ($service) = $origin->request();
+$service->send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst");
+like($visitor->read_until(qr/first/), qr/200 OK/, 'a long answer');
+
+$settings->(alice => '', bob => $shop . $web->port, @carol);
+ok($bob->wait_output(qr/shop: domain id has been used.* retrying/),
+   'the other one waits for the name');
+$service->send('last');
+ok($bob->wait_up(1), 'and has it then');
+is($body->('shop'), "it works\n", 'which works');
+
+# the first becomes someone else
+
+$t->file('client.yml', $top . "credentials: carol:xyzzy-carol\n");
+$alice->signal('HUP');
+ok($alice->wait_output(qr/Client ID: carol/), 'another log-in');
+ok($alice->wait_up(2), 'and another list');
+is($body->('carol'), "it works\n", 'which works');
+
+is($_->stop(), 0, 'exit code') for $alice, $bob;
+
+$t->finish();
