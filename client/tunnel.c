@@ -67,6 +67,7 @@ struct inlets_tunnel {
 
     bool                    was_up;
     bool                    moving;         /* next has other settings */
+    bool                    refused;        /* current has older ones */
     bool                    leaves_place;   /* and another name or port */
     bool                    failed;
     bool                    reporting;      /* each failure, from now on */
@@ -508,10 +509,12 @@ session_up(void *data, struct inlets_session *session)
 
     } else if (before != NULL) {
         inlets_log(INLETS_LOG_INFO, "%smoved to another edge process", t->tag);
-        retire(t, before, false, t->drain_deadline);
+        retire(t, before, t->leaves_place, t->drain_deadline);
     }
 
     t->moving = false;
+    t->refused = false;
+    t->leaves_place = false;
 
     t->drain_deadline = t->next_deadline;
     t->next_deadline = 0;
@@ -594,6 +597,7 @@ move_refused(struct inlets_tunnel *t, const char *why)
     inlets_log(INLETS_LOG_ERROR, "%sthe edge refused the new settings, the "
                "tunnel stays as it was: %s", t->tag, why);
     t->moving = false;
+    t->refused = true;
 }
 
 
@@ -801,7 +805,7 @@ set_tag(struct inlets_tunnel *t)
 /* What the conf asks for by itself, not what the edge gave before. */
 
 static void
-set_place(struct inlets_tunnel *t)
+set_place(struct inlets_tunnel *t, const char *from)
 {
     const struct inlets_tunnel_conf  *conf = conf_of(t);
 
@@ -809,7 +813,7 @@ set_place(struct inlets_tunnel *t)
     t->name_given = false;
     t->port = conf->port;
     t->port_given = false;
-    t->resume[0] = '\0';
+    snprintf(t->resume, sizeof(t->resume), "%s", from);
 
     if (conf->sub_domain != NULL) {
         snprintf(t->name, sizeof(t->name), "%s", conf->sub_domain);
@@ -819,7 +823,7 @@ set_place(struct inlets_tunnel *t)
 
 struct inlets_tunnel *
 inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
-    const struct inlets_tunnel_conf *conf, bool child)
+    const struct inlets_tunnel_conf *conf, const char *from, bool child)
 {
     struct inlets_tunnel  *t;
 
@@ -845,7 +849,7 @@ inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
             return NULL;
         }
 
-        set_place(t);
+        set_place(t, from);
     }
 
     set_tag(t);
@@ -919,11 +923,22 @@ same_person(const struct inlets_edge_conf *a,
 }
 
 
-/* Logs in with the new settings; the present session serves until then. */
+/*
+ * Logs in with the new settings; the present session serves until then.  One
+ * that was on its way may have the name or port already.
+ */
 
 static void
-move(struct inlets_tunnel *t)
+move(struct inlets_tunnel *t, bool place, const char *from)
 {
+    if (place) {
+        set_place(t, from);
+        t->leaves_place = true;
+
+    } else if (inlets_tunnel_session(t) != t->resume) {
+        snprintf(t->resume, sizeof(t->resume), "%s", inlets_tunnel_session(t));
+    }
+
     inlets_session_destroy(t->next);
 
     t->next = NULL;
@@ -939,7 +954,7 @@ move(struct inlets_tunnel *t)
 
 int
 inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
-    const struct inlets_tunnel_conf *conf, bool wanted)
+    const struct inlets_tunnel_conf *conf, const char *from, bool wanted)
 {
     struct inlets_tunnel             *t = tunnel;
     const struct inlets_tunnel_conf  *before = conf_of(t);
@@ -970,7 +985,7 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
         }
     }
 
-    if (edge == t->edge && !place && !rules) {
+    if (edge == t->edge && !place && !rules && !t->refused) {
         return INLETS_OK;
     }
 
@@ -979,17 +994,11 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
         t->edge = inlets_edge_ref(edge);
     }
 
-    if (place || person) {
-        set_place(t);
-    }
-
     if (place && wanted) {
         give_up_place(t);
     }
 
-    t->leaves_place = place || person;
-
-    move(t);
+    move(t, place || person, place ? from : "");
 
     return INLETS_OK;
 }
@@ -1101,6 +1110,19 @@ const struct inlets_tunnel_conf *
 inlets_tunnel_conf(const struct inlets_tunnel *tunnel)
 {
     return conf_of(tunnel);
+}
+
+
+const char *
+inlets_tunnel_session(const struct inlets_tunnel *tunnel)
+{
+    const struct inlets_session  *next = tunnel->next;
+
+    if (next != NULL && inlets_session_welcome(next)->container_id[0] != '\0') {
+        return inlets_session_welcome(next)->container_id;
+    }
+
+    return tunnel->resume;
 }
 
 

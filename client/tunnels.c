@@ -1,5 +1,6 @@
 #include "tunnels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "conf_listed.h"
 #include "inlets_error.h"
 #include "log.h"
+#include "monitor.h"
 #include "tunnel.h"
 
 
@@ -59,9 +61,15 @@ same_place(const struct inlets_tunnel_conf *a,
  * it has the same name, or serves the same place and was given another name.
  */
 
+struct change {
+    struct inlets_tunnel       *tunnel;     /* NULL: a new one */
+    char                        from[INLETS_ID_MAX + 1];
+};
+
+
 struct plan {
     const struct inlets_conf   *conf;
-    struct inlets_tunnel      **becomes;    /* each of conf; NULL: a new one */
+    struct change              *changes;    /* each of conf */
     bool                       *stays;      /* each of the present ones */
 };
 
@@ -84,12 +92,36 @@ match(const struct inlets_tunnels *ts, struct plan *plan,
     for (size_t k = 0; k < plan->conf->ntunnels; k++) {
         const struct inlets_tunnel_conf  *one = &plan->conf->tunnels[k];
 
-        for (size_t i = 0; i < ts->n && plan->becomes[k] == NULL; i++) {
+        for (size_t i = 0; i < ts->n && plan->changes[k].tunnel == NULL; i++) {
             if (can_become(ts, i, plan, one)
                 && same(inlets_tunnel_conf(ts->list[i]), one))
             {
-                plan->becomes[k] = ts->list[i];
+                plan->changes[k].tunnel = ts->list[i];
                 plan->stays[i] = true;
+            }
+        }
+    }
+}
+
+
+/*
+ * Who has a name or port until now, perhaps for streams that may still finish,
+ * hands it over: the edge takes that from sessions of one client only.
+ */
+
+static void
+find_places(const struct inlets_tunnels *ts, struct plan *plan)
+{
+    for (size_t k = 0; k < plan->conf->ntunnels; k++) {
+        struct change  *change = &plan->changes[k];
+
+        for (size_t i = 0; i < ts->n; i++) {
+            if (ts->list[i] != change->tunnel
+                && same_place(inlets_tunnel_conf(ts->list[i]),
+                              &plan->conf->tunnels[k]))
+            {
+                snprintf(change->from, sizeof(change->from), "%s",
+                         inlets_tunnel_session(ts->list[i]));
             }
         }
     }
@@ -99,7 +131,7 @@ match(const struct inlets_tunnels *ts, struct plan *plan,
 static void
 free_plan(struct plan *plan)
 {
-    free(plan->becomes);
+    free(plan->changes);
     free(plan->stays);
 }
 
@@ -110,11 +142,11 @@ make_plan(const struct inlets_tunnels *ts, const struct inlets_conf *conf,
 {
     *ret = (struct plan) {
         .conf = conf,
-        .becomes = calloc(conf->ntunnels + 1, sizeof(*ret->becomes)),
+        .changes = calloc(conf->ntunnels + 1, sizeof(*ret->changes)),
         .stays = calloc(ts->n + 1, sizeof(*ret->stays))
     };
 
-    if (ret->becomes == NULL || ret->stays == NULL) {
+    if (ret->changes == NULL || ret->stays == NULL) {
         free_plan(ret);
         inlets_log(INLETS_LOG_ERROR, "no memory for changes of tunnels");
         return INLETS_E_NO_MEMORY;
@@ -122,6 +154,7 @@ make_plan(const struct inlets_tunnels *ts, const struct inlets_conf *conf,
 
     match(ts, ret, same_name);
     match(ts, ret, same_place);
+    find_places(ts, ret);
 
     return INLETS_OK;
 }
@@ -188,13 +221,13 @@ room_for_one(struct inlets_tunnels *ts)
 
 static void
 add(struct inlets_tunnels *ts, const struct inlets_tunnel_conf *conf,
-    bool child)
+    const char *from, bool child)
 {
     struct inlets_tunnel  **place = room_for_one(ts);
     struct inlets_conf     *own = inlets_conf_alone(conf);
 
     if (place != NULL && own != NULL) {
-        *place = inlets_tunnel_create(ts->client, own, &own->tunnels[0],
+        *place = inlets_tunnel_create(ts->client, own, &own->tunnels[0], from,
                                       child);
     }
 
@@ -211,7 +244,7 @@ add(struct inlets_tunnels *ts, const struct inlets_tunnel_conf *conf,
 
 static void
 update(struct inlets_tunnel *tunnel, const struct inlets_tunnel_conf *conf,
-    bool wanted)
+    const char *from, bool wanted)
 {
     struct inlets_conf  *own = inlets_conf_alone(conf);
 
@@ -220,7 +253,7 @@ update(struct inlets_tunnel *tunnel, const struct inlets_tunnel_conf *conf,
         return;
     }
 
-    (void) inlets_tunnel_update(tunnel, own, &own->tunnels[0], wanted);
+    (void) inlets_tunnel_update(tunnel, own, &own->tunnels[0], from, wanted);
 
     inlets_conf_unref(own);
 }
@@ -287,13 +320,14 @@ apply(struct inlets_tunnels *ts, struct inlets_conf *conf)
 
     for (size_t i = 0; i < conf->ntunnels; i++) {
         const struct inlets_tunnel_conf  *one = &conf->tunnels[i];
-        struct inlets_tunnel             *tunnel = plan.becomes[i];
+        const struct change              *change = &plan.changes[i];
 
-        if (tunnel == NULL) {
-            add(ts, one, conf == ts->listed);
+        if (change->tunnel == NULL) {
+            add(ts, one, change->from, conf == ts->listed);
 
         } else {
-            update(tunnel, one, is_wanted(conf, one, tunnel));
+            update(change->tunnel, one, change->from,
+                   is_wanted(conf, one, change->tunnel));
         }
     }
 
@@ -337,13 +371,13 @@ inlets_tunnels_apply(struct inlets_tunnels *tunnels)
 
     if (ts->follower != NULL && !inlets_tunnel_is_over(ts->follower)) {
         /* the tunnels follow when the edge has sent its list */
-        (void) inlets_tunnel_update(ts->follower, conf, NULL, false);
+        (void) inlets_tunnel_update(ts->follower, conf, NULL, "", false);
         return;
     }
 
     end_follower(ts);
 
-    ts->follower = inlets_tunnel_create(ts->client, conf, NULL, false);
+    ts->follower = inlets_tunnel_create(ts->client, conf, NULL, "", false);
 
     if (ts->follower == NULL) {
         ts->status = EXIT_FAILURE;

@@ -20,8 +20,17 @@ my $two = $t->service(sub {
 my $origin = $t->listener();
 my $echo = $t->service('echo');
 
-$t->edge(tcp_ports => 4, listen => 'listen 127.0.0.1:%%PORT_0%%; '
-                                   . 'listen 127.0.0.1:%%PORT_other%%;');
+my $clients = <<'EOS';
+clients:
+  - clientId: me
+    clientSecret: of-me
+    allow: { subDomains: [first] }
+EOS
+
+$t->file('server.yml', $clients);
+$t->edge(tcp_ports => 4, http => 'inlets_config server.yml; inlets_wait 1s;',
+         listen => 'listen 127.0.0.1:%%PORT_0%%; '
+                   . 'listen 127.0.0.1:%%PORT_other%%;');
 $t->run();
 
 my $port = $t->port('tcp');
@@ -42,8 +51,8 @@ sub rewrite {
 sub settings {
     my ($tunnels, %top) = @_;
     my $text = "server: " . ($top{server} // $edge) . "\n"
-               . "token: " . ($top{token} // $t->secret()) . "\n"
-               . "tunnels:\n";
+               . ($top{login} // "token: " . ($top{token} // $t->secret()))
+               . "\ntunnels:\n";
 
     for my $name (sort keys %$tunnels) {
         my $keys = $tunnels->{$name};
@@ -304,6 +313,97 @@ symlink 'v2', $t->dir() . '/next' or die "symlink: $!";
 rename $t->dir() . '/next', $t->dir() . '/current' or die "rename: $!";
 wait_for { (body('linked') // '') eq "two\n" } 20, 'the link';
 is(body('linked'), "two\n", 'the new file counts');
+is($client->stop(), 0, 'exit code');
+
+
+# --- a name that changes hands while the visitors of it are still there
+
+sub long_answer {
+    my ($label) = @_;
+    my $visitor = $t->connect();
+
+    $visitor->send_request('GET', '/', host => "$label.example.com");
+
+    my ($service) = $origin->request();
+    $service->send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nfirst");
+    like($visitor->read_until(qr/first/), qr/200 OK/, "$label: a long answer");
+
+    return ($visitor, $service);
+}
+
+%want = map { $_ => { type => 'http', upstream => $origin->upstream,
+                      subDomain => $_ } } qw(left right);
+rewrite(settings(\%want));
+$client = $t->client('client', '-c', $file, '--grace', 60000);
+ok($client->wait_up(2), 'two tunnels');
+
+($visitor, $service) = long_answer('left');
+my ($other, $its) = long_answer('right');
+
+$want{left} = { type => 'http', upstream => $one->upstream,
+                subDomain => 'right' };
+$want{right} = { type => 'http', upstream => $two->upstream,
+                 subDomain => 'left' };
+rewrite(settings(\%want));
+
+ok($client->wait_up(4), 'two others');
+is(body('left'), "two\n", 'one has the name of the other');
+is(body('right'), "it works\n", 'and the other way round');
+
+# one goes, and is back before its connections are done
+
+my $gone = delete $want{right};
+rewrite(settings(\%want));
+ok($client->wait_output(qr/tunnel right is not wanted/), 'one is gone');
+$want{right} = { %$gone, upstream => $one->upstream };
+rewrite(settings(\%want));
+ok($client->wait_up(5), 'and back again');
+is(body('left'), "it works\n", 'with another service');
+
+unlike($client->output, qr/has been used/, 'nobody had to wait for a name');
+
+for ([$visitor, $service], [$other, $its]) {
+    $_->[1]->send('last');
+    $_->[1]->close();
+    like($_->[0]->read_until(qr/last/), qr/last/, 'a long answer goes on');
+}
+
+is($client->stop(), 0, 'exit code');
+
+
+# --- a name that the edge refuses, until its settings allow it
+
+%want = (web => { type => 'http', upstream => $origin->upstream,
+                  subDomain => 'first' });
+my @me = (login => 'credentials: me:of-me');
+rewrite(settings(\%want, @me));
+$client = $t->client('client', '-c', $file);
+ok($client->wait_up(), 'a client with a name of its own');
+
+($visitor, $service) = long_answer('first');
+$want{web}{upstream} = $one->upstream;
+$want{web}{subDomain} = 'second';
+rewrite(settings(\%want, @me));
+ok($client->wait_output(qr/refused the new settings, the tunnel stays/),
+   'another name is refused');
+is(body('first'), "it works\n", 'the tunnel stays');
+
+$clients =~ s/first/first, second/;
+$t->file('server.yml.new', $clients);
+rename $t->dir() . '/server.yml.new', $t->dir() . '/server.yml'
+    or die "rename: $!";
+
+wait_for {
+    $client->signal('HUP');
+    (body('second') // '') eq "it works\n";
+} 20, 'tried again';
+is(body('second'), "it works\n", 'SIGHUP tries it again');
+wait_for { status('first') != 200 } 20, 'left';
+isnt(status('first'), 200, 'and the old name is left');
+
+$service->send('last');
+$service->close();
+like($visitor->read_until(qr/last/), qr/last/, 'its long answer goes on');
 is($client->stop(), 0, 'exit code');
 
 
