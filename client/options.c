@@ -410,6 +410,24 @@ take_tunnel(struct inlets_options *o, int words, char **word)
 }
 
 
+/* In later forms of the reference -s is what --server is here. */
+
+static int
+check_sub_domain(const struct inlets_options *o)
+{
+    if (o->source[INLETS_OPT_SUB_DOMAIN] != INLETS_ARG_ARGUMENT
+        || strstr(o->sub_domain, "://") == NULL)
+    {
+        return INLETS_OK;
+    }
+
+    inlets_log_fatal("--sub-domain must be a name, not \"%s\": the edge is "
+                     "given with --server", inlets_log_address(o->sub_domain));
+
+    return INLETS_E_INVALID;
+}
+
+
 /* A file of the environment is left for a tunnel that is named. */
 
 static enum inlets_options_result
@@ -515,6 +533,10 @@ inlets_options_parse(int argc, char **argv, struct inlets_options *ret)
     }
 
     word += check;
+
+    if (check_sub_domain(ret) != INLETS_OK) {
+        return INLETS_OPTIONS_ERROR;
+    }
 
     if (check && ret->config == NULL) {
         inlets_log_fatal("check needs a file: inlets client check -c FILE");

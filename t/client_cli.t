@@ -139,6 +139,9 @@ wrong('level', '--log-level must be error, warn, info or debug', 'client', '--lo
       '9000');
 wrong('name', 'sub-domain "a.b"', 'client', '-s', 'a.b', 'http', '9000');
 wrong('long name', 'sub-domain "', 'client', '-s', 'a' x 64, 'http', '9000');
+wrong('the edge as -s', '--sub-domain must be a name, not "https://x": the '
+      . 'edge is given with --server', 'client', '-s', 'https://x',
+      '--credentials', 'a:b');
 wrong('legacy', '--legacy', 'client', '--legacy', 'http', '9000');
 wrong('legacy in the environment', '--legacy', { env => { LEGACY => 'yes' } },
       'client', 'http', '9000');
