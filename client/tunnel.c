@@ -594,6 +594,14 @@ move_refused(struct inlets_tunnel *t, const char *why)
         return;
     }
 
+    if (strcmp(why, INLETS_FAIL_ATTEMPTS) == 0) {
+
+        /* another one behind the same address, or another one of ours */
+
+        retry(t, why);
+        return;
+    }
+
     inlets_log(INLETS_LOG_ERROR, "%sthe edge refused the new settings, the "
                "tunnel stays as it was: %s", t->tag, why);
     t->moving = false;

@@ -413,4 +413,21 @@ $client = $t->tunnel('http', $one->upstream, '-s', 'plain');
 $client->signal('HUP');
 is($client->wait_exit(10), -1, 'SIGHUP without a file');
 
+
+# --- someone at this address has guessed: it waits, and serves meanwhile
+
+%want = (web => { type => 'http', upstream => $one->upstream,
+                  subDomain => 'before' });
+rewrite(settings(\%want));
+$client = $t->client('client', '-c', $file);
+ok($client->wait_up(), 'a tunnel');
+
+$t->login(secret => 'wrong') for 1 .. 11;
+$want{web}{subDomain} = 'after';
+rewrite(settings(\%want));
+ok($client->wait_output(qr/too many failed logins.* retrying/),
+   'the new settings have to wait');
+is(body('before'), "it works\n", 'the tunnel stays until then');
+is($client->stop(), 0, 'exit code');
+
 $t->finish();
