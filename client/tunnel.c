@@ -427,9 +427,12 @@ deadline_passed(uv_timer_t *timer)
         struct inlets_session  *session = t->old[i].session;
 
         if (session != NULL && now >= t->old[i].deadline) {
-            inlets_log(INLETS_LOG_WARN, "%s%u connections were cut with the "
-                       "session that was replaced", t->tag,
-                       inlets_session_streams(session));
+            if (inlets_session_streams(session) > 0) {
+                inlets_log(INLETS_LOG_WARN, "%s%u connections were cut with "
+                           "the session that was replaced", t->tag,
+                           inlets_session_streams(session));
+            }
+
             t->old[i].session = NULL;
             inlets_session_destroy(session);
         }
