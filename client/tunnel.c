@@ -627,6 +627,12 @@ may_ask_again(struct inlets_tunnel *t, const char *why)
         return true;
     }
 
+    if (is_tcp(t) && is_taken(why)
+        && inlets_tunnels_yield(t->client->tunnels, t->port))
+    {
+        return true;
+    }
+
     if (t->client->reloaded && is_taken(why)) {
 
         /* one of ours may be about to give it up */
@@ -1012,6 +1018,24 @@ inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
     move(t, place || person, place ? from : "");
 
     return INLETS_OK;
+}
+
+
+bool
+inlets_tunnel_yield(struct inlets_tunnel *tunnel, uint32_t port)
+{
+    struct inlets_tunnel  *t = tunnel;
+
+    if (!is_tcp(t) || t->stopping || t->over) {
+        return false;
+    }
+
+    if (t->port_given && t->port == port) {
+        move(t, true, "");
+        return true;
+    }
+
+    return t->port == 0 && t->next != NULL;
 }
 
 

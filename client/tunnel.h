@@ -7,6 +7,7 @@
 
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "conf.h"
 #include "view.h"
@@ -37,6 +38,12 @@ void inlets_tunnel_destroy(struct inlets_tunnel *tunnel);
 int inlets_tunnel_update(struct inlets_tunnel *tunnel,
     struct inlets_conf *owner, const struct inlets_tunnel_conf *conf,
     const char *from, bool wanted);
+
+/*
+ * If it has that port but may have any it takes another.  True also if it is
+ * not known yet which one it gets.
+ */
+bool inlets_tunnel_yield(struct inlets_tunnel *tunnel, uint32_t port);
 
 /* The first call lets streams finish for --grace, the second ends at once. */
 void inlets_tunnel_stop(struct inlets_tunnel *tunnel);

@@ -441,6 +441,19 @@ inlets_tunnels_over(struct inlets_tunnels *tunnels,
 }
 
 
+bool
+inlets_tunnels_yield(struct inlets_tunnels *tunnels, uint32_t port)
+{
+    for (size_t i = 0; i < tunnels->n; i++) {
+        if (inlets_tunnel_yield(tunnels->list[i], port)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 void
 inlets_tunnels_stop(struct inlets_tunnels *tunnels)
 {

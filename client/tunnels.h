@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cjson/cJSON.h>
 
@@ -40,6 +41,12 @@ void inlets_tunnels_stop(struct inlets_tunnels *tunnels);
 void inlets_tunnels_listed(struct inlets_tunnels *tunnels, const cJSON *list);
 void inlets_tunnels_over(struct inlets_tunnels *tunnels,
     struct inlets_tunnel *tunnel, int status);
+
+/*
+ * A tunnel that has that port but may have any takes another.  True: it is
+ * worth asking for the port again.
+ */
+bool inlets_tunnels_yield(struct inlets_tunnels *tunnels, uint32_t port);
 
 
 /* For the view. */

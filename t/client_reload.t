@@ -371,6 +371,24 @@ for ([$visitor, $service], [$other, $its]) {
 is($client->stop(), 0, 'exit code');
 
 
+# --- a port is asked for that another tunnel has, which may have any
+
+%want = (any => { type => 'tcp', upstream => $echo->upstream });
+rewrite(settings(\%want));
+$client = $t->client('client', '-c', $file);
+ok($client->wait_up(), 'any port');
+
+my $wanted = $client->port;
+$want{one} = { type => 'tcp', upstream => $echo->upstream, port => $wanted };
+rewrite(settings(\%want));
+ok($client->wait_up(3), 'one asks for that port');
+
+my (undef, @ports) = $client->output =~ m{Forwarding: tcp://\S+:(\d+) }g;
+is(scalar(grep { $_ == $wanted } @ports), 1, 'and has it');
+isnt($ports[0], $ports[1], 'the other has another');
+is($client->stop(), 0, 'exit code');
+
+
 # --- a name that the edge refuses, until its settings allow it
 
 %want = (web => { type => 'http', upstream => $origin->upstream,
