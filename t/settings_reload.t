@@ -25,6 +25,9 @@ my %write = (
 );
 
 
+my $listen = 'listen 127.0.0.1:%%PORT_0%% reuseport;';
+
+
 sub yaml {
     my (@ids) = @_;
     return "domain: example.com\ntoken: shared\nclients:\n"
@@ -32,9 +35,6 @@ sub yaml {
                           @ids);
 }
 
-
-# Logs in once on each worker, as far as connections are spread; true if all
-# are let in (or, with a message, none is).
 
 sub lets_in {
     my ($t, $id) = @_;
@@ -47,14 +47,22 @@ sub lets_in {
     return $ok;
 }
 
+# True when each worker was asked, and all let it in (or none does).  The
+# sockets have to be "reuseport", or an idle worker may take all log-ins.
+
 sub all_know {
     my ($t, $id, $want) = @_;
     my $n = 4 * $t->{workers};
 
     return wait_for {
+        my $from = length $t->log();
         my $in = grep { lets_in($t, $id) } 1 .. $n;
-        return $want ? $in == $n : $in == 0;
-    } 5, "$id is " . ($want ? 'let in' : 'kept out');
+        return 0 if $in != ($want ? $n : 0);
+
+        my %asked = map { $_ => 1 } substr($t->log(), $from)
+                                    =~ /^\S+ \S+ \[\w+\] (\d+)#/mg;
+        return !grep { !$asked{$_} } $t->workers();
+    } 10, "$id is " . ($want ? 'let in' : 'kept out');
 }
 
 sub count {
@@ -80,7 +88,8 @@ for my $workers (1, 4) {
 
     $t->file('server.yml', yaml('alice'));
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0, http => 'inlets_auth_attempts 0;',
+             tcp_ports => 0, listen => $listen,
+             http => 'inlets_auth_attempts 0;',
              events => 'accept_mutex off;')->run();
 
     ok(all_know($t, 'alice', 1), "$workers workers: alice is let in");
@@ -282,7 +291,8 @@ for my $workers (1, 4) {
     symlink '..data/server.yml', "$dir/server.yml" or die;
 
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0, http => 'inlets_auth_attempts 0;')->run();
+             tcp_ports => 0, listen => $listen,
+             http => 'inlets_auth_attempts 0;')->run();
     ok(all_know($t, 'v1', 1), 'through two links');
 
     symlink 'v2', "$dir/..data.new" or die;
@@ -349,7 +359,8 @@ for my $workers (1, 4) {
 
     $t->file('server.yml', yaml('alice') . $notify);
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0, http => 'inlets_auth_attempts 0;')->run();
+             tcp_ports => 0, listen => $listen,
+             http => 'inlets_auth_attempts 0;')->run();
 
     $t->file('server.yml', yaml('alice', 'bob') . $notify);
     ok(wait_for { $heard_of->('settings_reloaded') } 10, 'told of a reload');
@@ -378,7 +389,8 @@ SKIP: {
     $t->file('server.yml', yaml('alice'));
     chmod 0600, $t->dir() . '/server.yml';
     $t->edge(domain => '', token => 'inlets_config server.yml;',
-             tcp_ports => 0, http => 'inlets_auth_attempts 0;',
+             tcp_ports => 0, listen => $listen,
+             http => 'inlets_auth_attempts 0;',
              main => 'user nobody nogroup;')->run();
 
     ok($t->wait_log(qr/\[warn\].*worker processes can't read settings file ".*": a change will only be seen by a reload/, 5),
