@@ -245,7 +245,7 @@ SKIP: {
 
 my $slow = $t->file('nginx-slow', <<"END");
 #!/bin/sh
-case "\$*" in *-V*|*-t*) exec '$nginx' "\$@" ;; esac
+case " \$* " in *" -V "*|*" -t "*) exec '$nginx' "\$@" ;; esac
 trap '' QUIT
 echo > '$t->{dir}/started'
 while [ ! -e '$t->{dir}/go' ]; do sleep 0.05; done
