@@ -22,6 +22,9 @@
 #define LINK_SILENCE       15000    /* ms without a byte: ask with a ping */
 #define LINK_DEAD          35000    /* ms without a byte: the peer is dead */
 
+/* of a stream, 2 million before the edge has none left, and no use for it */
+#define LINK_ID_WORN       (UINT32_MAX - (1u << 22))
+
 #define LINK_TX_MAX        (512 * 1024)
 #define LINK_WINDOW_TOTAL  (32 * 1024 * 1024)
 
@@ -268,6 +271,11 @@ process_events(struct inlets_link *link)
     while ((ms = inlets_mux_next(link->mux, &events)) != NULL) {
 
         if (events & INLETS_MUX_EV_OPEN) {
+
+            if (inlets_mux_id(ms) > LINK_ID_WORN) {
+                inlets_session_link_worn(link->session);
+            }
+
             inlets_stream_open(link, ms);
 
         } else {

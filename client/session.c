@@ -59,6 +59,7 @@ struct inlets_session {
 
     bool                                   welcomed;
     bool                                   up;
+    bool                                   worn;
     uint64_t                               quiet_at;    /* ms, of the last
                                                            stream's end */
     bool                                   leaving;
@@ -358,6 +359,18 @@ void
 inlets_session_link_left(struct inlets_session *session)
 {
     arm_timer(session);
+}
+
+
+void
+inlets_session_link_worn(struct inlets_session *session)
+{
+    struct inlets_session  *s = session;
+
+    if (!s->worn && !s->over) {
+        s->worn = true;
+        s->handlers->worn(s->data, s);
+    }
 }
 
 

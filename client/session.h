@@ -34,8 +34,10 @@ enum inlets_session_end {
 
 /*
  * Called from the loop, not after destroy().  up(): the service is reachable,
- * the first link is open; once.  ended(): the last call.  drained(): after
- * inlets_session_leave(), no stream is open any more.  listed(): see monitor.h.
+ * the first link is open; once.  ended(): the last call.  worn(): it serves,
+ * but another one should take its place, as when the edge drains; once.
+ * drained(): after inlets_session_leave(), no stream is open any more.
+ * listed(): see monitor.h.
  */
 struct inlets_session_handlers {
     void  (*up)(void *data, struct inlets_session *session);
@@ -43,6 +45,7 @@ struct inlets_session_handlers {
                    enum inlets_session_end end, const char *why);
     void  (*drain)(void *data, struct inlets_session *session,
                    uint64_t deadline);
+    void  (*worn)(void *data, struct inlets_session *session);
     void  (*listed)(void *data, struct inlets_session *session,
                     const cJSON *tunnels);
     void  (*drained)(void *data, struct inlets_session *session);
@@ -89,6 +92,7 @@ void inlets_session_link_up(struct inlets_session *session,
 void inlets_session_link_down(struct inlets_session *session,
     struct inlets_link *link, const char *why);
 void inlets_session_link_left(struct inlets_session *session);
+void inlets_session_link_worn(struct inlets_session *session);
 void inlets_session_stream_ended(struct inlets_session *session);
 
 

@@ -89,6 +89,7 @@ static void session_ended(void *data, struct inlets_session *session,
     enum inlets_session_end end, const char *why);
 static void session_drain(void *data, struct inlets_session *session,
     uint64_t deadline);
+static void session_worn(void *data, struct inlets_session *session);
 static void session_listed(void *data, struct inlets_session *session,
     const cJSON *tunnels);
 static void session_drained(void *data, struct inlets_session *session);
@@ -98,6 +99,7 @@ static const struct inlets_session_handlers  session_handlers = {
     .up = session_up,
     .ended = session_ended,
     .drain = session_drain,
+    .worn = session_worn,
     .listed = session_listed,
     .drained = session_drained
 };
@@ -739,6 +741,22 @@ session_ended(void *data, struct inlets_session *session,
 }
 
 
+/* It serves until there is one more, and its streams until the deadline. */
+
+static void
+replace(struct inlets_tunnel *t, struct inlets_session *session,
+    uint64_t deadline)
+{
+    if (session == t->next) {
+        t->next_deadline = deadline;
+
+    } else if (session == t->current) {
+        t->drain_deadline = deadline;
+        connect_soon(t);
+    }
+}
+
+
 static void
 session_drain(void *data, struct inlets_session *session, uint64_t deadline)
 {
@@ -759,13 +777,19 @@ session_drain(void *data, struct inlets_session *session, uint64_t deadline)
         deadline += now_ms(t);
     }
 
-    if (session == t->next) {
-        /* it serves until there is one more */
-        t->next_deadline = deadline;
+    replace(t, session, deadline);
+}
 
-    } else if (session == t->current) {
-        t->drain_deadline = deadline;
-        connect_soon(t);
+
+static void
+session_worn(void *data, struct inlets_session *session)
+{
+    struct inlets_tunnel  *t = data;
+
+    if (!t->stopping) {
+        inlets_log(INLETS_LOG_INFO, "%sa link has had nearly all the streams "
+                   "it can have", t->tag);
+        replace(t, session, TUNNEL_NO_LIMIT);
     }
 }
 

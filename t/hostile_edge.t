@@ -495,6 +495,26 @@ link_frames('too many streams', sub {
     }
 }, qr/Forwarding/, flags => [ '--max-streams', '8' ], survives => 1);
 
+# not hostile, but far: an edge has 2^31 streams in a link
+
+edge('a link that is worn', sub {
+    my ($s, $head, $note) = @_;
+    my $ws = upgrade($s, $head);
+
+    $ws->frame(TEXT, $json->encode([ 'id', $uuid ]));
+    my $login = $ws->wait_event('authenticate');
+    $note->('resumed') if ($login->{resume} || '') eq $uuid;
+    $ws->frame(TEXT, welcome());
+    hold($ws);
+}, sub {
+    my ($s, $head, $note) = @_;
+    my $link = good_link($s, $head);
+    request_ok($link, 2);
+    $note->('worked') if request_ok($link, 0xfffffffc);
+    1 while $link->turn(30);
+}, qr/had nearly all the streams.*moved to another/s,
+   note => qr/(?=.*note worked).*note resumed/s);
+
 link_frames('a stream reset at once', sub {
     my ($link, $note) = @_;
 
