@@ -74,13 +74,6 @@ has_terminal(void)
 }
 
 
-static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-
 /* For plain edges libwebsockets does without TLS, which takes memory. */
 
 static int
@@ -131,8 +124,8 @@ use_conf(struct inlets_client *c, struct inlets_conf *conf)
     }
 
     if (c->report != NULL
-        && (!same_text(c->conf->report_url, conf->report_url)
-            || !same_text(c->conf->edge.ca_file, conf->edge.ca_file)))
+        && (!inlets_same_text(c->conf->report_url, conf->report_url)
+            || !inlets_same_text(c->conf->edge.ca_file, conf->edge.ca_file)))
     {
         inlets_report_destroy(c->report);
         c->report = NULL;

@@ -195,8 +195,8 @@ inlets_conf_alone(const struct inlets_tunnel_conf *tunnel)
 }
 
 
-static bool
-same_text(const char *a, const char *b)
+bool
+inlets_same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
@@ -215,10 +215,10 @@ inlets_edge_conf_same(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b)
 {
     return same_url(&a->remote, &b->remote)
-           && same_text(a->token, b->token)
-           && same_text(a->client_id, b->client_id)
-           && same_text(a->client_secret, b->client_secret)
-           && same_text(a->ca_file, b->ca_file)
+           && inlets_same_text(a->token, b->token)
+           && inlets_same_text(a->client_id, b->client_id)
+           && inlets_same_text(a->client_secret, b->client_secret)
+           && inlets_same_text(a->ca_file, b->ca_file)
            && a->insecure == b->insecure
            && a->links == b->links
            && a->max_streams == b->max_streams
@@ -231,13 +231,13 @@ inlets_local_conf_same(const struct inlets_local_conf *a,
     const struct inlets_local_conf *b)
 {
     return same_url(&a->url, &b->url)
-           && same_text(a->ca_file, b->ca_file)
+           && inlets_same_text(a->ca_file, b->ca_file)
            && a->insecure == b->insecure
            && a->proxy_protocol == b->proxy_protocol
            && a->connect_timeout == b->connect_timeout
            && a->idle_timeout == b->idle_timeout
-           && same_text(a->host_header, b->host_header)
-           && same_text(a->auth, b->auth);
+           && inlets_same_text(a->host_header, b->host_header)
+           && inlets_same_text(a->auth, b->auth);
 }
 
 
@@ -245,6 +245,8 @@ bool
 inlets_access_conf_same(const struct inlets_access_conf *a,
     const struct inlets_access_conf *b)
 {
-    return same_text(a->basic, b->basic) && same_text(a->allow, b->allow)
-           && same_text(a->deny, b->deny) && a->pass_auth == b->pass_auth;
+    return inlets_same_text(a->basic, b->basic)
+           && inlets_same_text(a->allow, b->allow)
+           && inlets_same_text(a->deny, b->deny)
+           && a->pass_auth == b->pass_auth;
 }

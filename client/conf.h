@@ -112,7 +112,8 @@ void inlets_conf_remove(struct inlets_conf *conf, size_t i);
 /* A conf with a copy of that tunnel, and zeros; NULL: no memory. */
 struct inlets_conf *inlets_conf_alone(const struct inlets_tunnel_conf *tunnel);
 
-/* Whether they are the same, in meaning. */
+/* Whether they are the same, in meaning; texts may be NULL. */
+bool inlets_same_text(const char *a, const char *b);
 bool inlets_edge_conf_same(const struct inlets_edge_conf *a,
     const struct inlets_edge_conf *b);
 bool inlets_local_conf_same(const struct inlets_local_conf *a,

@@ -1,86 +1,21 @@
-#include "tunnel.h"
+#include "tunnel_impl.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backoff.h"
-#include "client.h"
-#include "edge.h"
 #include "inlets_error.h"
-#include "inlets_name.h"
-#include "inlets_protocol.h"
-#include "local.h"
 #include "log.h"
 #include "report.h"
-#include "session.h"
 #include "tunnels.h"
 
 
 #define TUNNEL_BACKOFF_BASE  500        /* ms */
 #define TUNNEL_BACKOFF_CAP   30000
 #define TUNNEL_STABLE        10000      /* up for so long: back-off restarts */
-#define TUNNEL_OLD           16         /* sessions that drain at once */
 #define TUNNEL_MOVES           2        /* in vain, then there is nowhere */
 #define TUNNEL_NO_LIMIT      UINT64_MAX /* of draining */
 #define TUNNEL_LOST          60000      /* away for so long: it is reported */
-#define TUNNEL_WHY           512
-#define TUNNEL_TAG           (INLETS_NAME_MAX + 3)
-
-
-/* A session that was replaced, until its streams are done. */
-
-struct old_session {
-    struct inlets_session  *session;
-    uint64_t                deadline;
-};
-
-
-struct inlets_tunnel {
-    struct inlets_client   *client;
-    struct inlets_edge     *edge;
-    struct inlets_local    *local;          /* NULL: only the edge's list */
-    struct inlets_activity  activity;
-    char                    tag[TUNNEL_TAG];
-    bool                    child;
-
-    uv_timer_t              retry;
-    uv_timer_t              deadline;       /* of old sessions, or of all */
-
-    struct inlets_session  *current;        /* up */
-    struct inlets_session  *next;           /* on its way */
-    struct old_session      old[TUNNEL_OLD];
-
-    struct inlets_backoff   backoff;
-    uint64_t                up_since;       /* ms */
-    uint32_t                attempts;       /* since it was up */
-    uv_timer_t              lost;           /* until that is reported */
-    char                    why[TUNNEL_WHY];
-    uint64_t                drain_deadline; /* ms, of current, 0: it stays */
-    uint64_t                next_deadline;  /* the same of next */
-
-    uint64_t                state_since;    /* ms */
-    uint64_t                retry_at;       /* ms, 0: not waiting */
-    char                    url[INLETS_URL_TEXT_MAX + 1];
-
-    bool                    was_up;
-    bool                    moving;         /* next has other settings */
-    bool                    refused;        /* current has older ones */
-    bool                    leaves_place;   /* and another name or port */
-    bool                    failed;
-    bool                    reporting;      /* each failure, from now on */
-    bool                    stopping;
-    bool                    over;
-
-    /* what to ask for, so as to get the same again */
-    char                    name[INLETS_LABEL_MAX + 1];
-    bool                    name_given;     /* by the edge, not by the user */
-    uint32_t                port;
-    bool                    port_given;
-    char                    resume[INLETS_ID_MAX + 1];
-};
 
 
 static void deadline_passed(uv_timer_t *timer);
@@ -109,13 +44,6 @@ static uint64_t
 now_ms(const struct inlets_tunnel *t)
 {
     return uv_now(&t->client->loop);
-}
-
-
-static const struct inlets_tunnel_conf *
-conf_of(const struct inlets_tunnel *t)
-{
-    return t->local != NULL ? t->local->conf : NULL;
 }
 
 
@@ -240,10 +168,16 @@ tunnel_over(struct inlets_tunnel *t, int status)
 static void
 connect_next(uv_timer_t *timer)
 {
-    struct inlets_tunnel     *t = timer->data;
+    inlets_tunnel_connect(timer->data);
+}
+
+
+void
+inlets_tunnel_connect(struct inlets_tunnel *t)
+{
     const struct inlets_url  *url = &t->edge->conf->remote;
     struct inlets_login       login = {
-        .tunnel = conf_of(t),
+        .tunnel = inlets_tunnel_conf(t),
         .child = t->child,
         .name = t->name[0] != '\0' ? t->name : NULL,
         .port = t->port,
@@ -537,10 +471,8 @@ session_up(void *data, struct inlets_session *session)
 }
 
 
-/* Another session can't have its name as long as the present one does. */
-
-static void
-give_up_place(struct inlets_tunnel *t)
+void
+inlets_tunnel_give_up_place(struct inlets_tunnel *t)
 {
     struct inlets_session  *session = t->current;
 
@@ -594,7 +526,7 @@ static void
 move_refused(struct inlets_tunnel *t, const char *why)
 {
     if (is_taken(why)) {
-        give_up_place(t);
+        inlets_tunnel_give_up_place(t);
         retry(t, why);
         return;
     }
@@ -829,39 +761,6 @@ session_listed(void *data, struct inlets_session *session,
 }
 
 
-static void
-set_tag(struct inlets_tunnel *t)
-{
-    const struct inlets_tunnel_conf  *conf = conf_of(t);
-    bool                              named = conf != NULL
-                                              && conf->name != NULL;
-
-    snprintf(t->tag, sizeof(t->tag), "%s%s", named ? conf->name : "",
-             named ? ": " : "");
-
-    t->activity.tunnel = named ? conf->name : NULL;
-}
-
-
-/* What the conf asks for by itself, not what the edge gave before. */
-
-static void
-set_place(struct inlets_tunnel *t, const char *from)
-{
-    const struct inlets_tunnel_conf  *conf = conf_of(t);
-
-    t->name[0] = '\0';
-    t->name_given = false;
-    t->port = conf->port;
-    t->port_given = false;
-    snprintf(t->resume, sizeof(t->resume), "%s", from);
-
-    if (conf->sub_domain != NULL) {
-        snprintf(t->name, sizeof(t->name), "%s", conf->sub_domain);
-    }
-}
-
-
 struct inlets_tunnel *
 inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
     const struct inlets_tunnel_conf *conf, const char *from, bool child)
@@ -890,10 +789,10 @@ inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
             return NULL;
         }
 
-        set_place(t, from);
+        inlets_tunnel_set_place(t, from);
     }
 
-    set_tag(t);
+    inlets_tunnel_set_tag(t);
 
     t->edge = inlets_edge_ref(client->edge);
 
@@ -907,159 +806,9 @@ inlets_tunnel_create(struct inlets_client *client, struct inlets_conf *owner,
     t->lost.data = t;
     t->reporting = true;
 
-    connect_next(&t->retry);
+    inlets_tunnel_connect(t);
 
     return t;
-}
-
-
-static void
-set_local(struct inlets_tunnel *t, struct inlets_local *local)
-{
-    if (t->next != NULL) {
-        inlets_session_set_local(t->next, local);
-    }
-
-    if (t->current != NULL) {
-        inlets_session_set_local(t->current, local);
-    }
-
-    for (size_t i = 0; i < TUNNEL_OLD; i++) {
-        if (t->old[i].session != NULL) {
-            inlets_session_set_local(t->old[i].session, local);
-        }
-    }
-
-    inlets_local_unref(t->local);
-    t->local = local;
-
-    set_tag(t);
-}
-
-
-static bool
-same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-
-static bool
-same_place(const struct inlets_tunnel_conf *a,
-    const struct inlets_tunnel_conf *b)
-{
-    return same_text(a->sub_domain, b->sub_domain) && a->port == b->port;
-}
-
-
-/* As the edge sees it: who holds a name or port may take it over. */
-
-static bool
-same_person(const struct inlets_edge_conf *a,
-    const struct inlets_edge_conf *b)
-{
-    return same_text(a->client_id, b->client_id)
-           && (a->client_id != NULL
-               || (a->token == NULL) == (b->token == NULL));
-}
-
-
-/*
- * Logs in with the new settings; the present session serves until then.  One
- * that was on its way may have the name or port already.
- */
-
-static void
-move(struct inlets_tunnel *t, bool place, const char *from)
-{
-    if (place) {
-        set_place(t, from);
-        t->leaves_place = true;
-
-    } else if (inlets_tunnel_session(t) != t->resume) {
-        snprintf(t->resume, sizeof(t->resume), "%s", inlets_tunnel_session(t));
-    }
-
-    inlets_session_destroy(t->next);
-
-    t->next = NULL;
-    t->next_deadline = 0;
-    t->moving = t->current != NULL;
-
-    inlets_backoff_reset(&t->backoff);
-    (void) uv_timer_stop(&t->retry);
-
-    connect_next(&t->retry);
-}
-
-
-int
-inlets_tunnel_update(struct inlets_tunnel *tunnel, struct inlets_conf *owner,
-    const struct inlets_tunnel_conf *conf, const char *from, bool wanted)
-{
-    struct inlets_tunnel             *t = tunnel;
-    const struct inlets_tunnel_conf  *before = conf_of(t);
-    struct inlets_local              *local;
-    struct inlets_edge               *edge = t->client->edge;
-    bool                              place = false, rules = false;
-    bool                              person = false;
-
-    if (conf != NULL) {
-        person = !same_person(t->edge->conf, edge->conf);
-        place = !same_place(before, conf);
-
-        /* a stream that rests at the edge leads to the service as it was */
-
-        rules = !inlets_access_conf_same(&before->access, &conf->access)
-                || !inlets_local_conf_same(&before->local, &conf->local);
-
-        if (place || rules || !same_text(before->name, conf->name)) {
-            local = inlets_local_create(&t->client->loop, owner, conf,
-                                        &t->activity);
-
-            if (local == NULL) {
-                return INLETS_E_INVALID;
-            }
-
-            set_local(t, local);
-            inlets_log(INLETS_LOG_INFO, "%ssettings changed", t->tag);
-        }
-    }
-
-    if (edge == t->edge && !place && !rules && !t->refused) {
-        return INLETS_OK;
-    }
-
-    if (edge != t->edge) {
-        inlets_edge_unref(t->edge);
-        t->edge = inlets_edge_ref(edge);
-    }
-
-    if (place && wanted) {
-        give_up_place(t);
-    }
-
-    move(t, place || person, place ? from : "");
-
-    return INLETS_OK;
-}
-
-
-bool
-inlets_tunnel_yield(struct inlets_tunnel *tunnel, uint32_t port)
-{
-    struct inlets_tunnel  *t = tunnel;
-
-    if (!is_tcp(t) || t->stopping || t->over) {
-        return false;
-    }
-
-    if (t->port_given && t->port == port) {
-        move(t, true, "");
-        return true;
-    }
-
-    return t->port == 0 && t->next != NULL;
 }
 
 
@@ -1168,7 +917,7 @@ inlets_tunnel_is_stopping(const struct inlets_tunnel *tunnel)
 const struct inlets_tunnel_conf *
 inlets_tunnel_conf(const struct inlets_tunnel *tunnel)
 {
-    return conf_of(tunnel);
+    return tunnel->local != NULL ? tunnel->local->conf : NULL;
 }
 
 

@@ -32,8 +32,7 @@ static bool
 same_name(const struct inlets_tunnel_conf *a,
     const struct inlets_tunnel_conf *b)
 {
-    return a->name == NULL || b->name == NULL ? a->name == b->name
-                                              : strcmp(a->name, b->name) == 0;
+    return inlets_same_text(a->name, b->name);
 }
 
 
