@@ -15,7 +15,7 @@
 #include "stream_impl.h"
 
 
-#define STREAM_READS  8         /* then others get their turn */
+#define STREAM_READS  32        /* then others get their turn */
 
 
 static void stream_connected(struct inlets_conn *c);

@@ -598,7 +598,8 @@ $server->stop();
 
 {
     my $log = $t->dir() . '/socket';
-    my $pid = spawn('server', { stdout => $log, env => \%env },
+    my $pid = spawn('server', { stdout => $log, stderr => "$log.err",
+                                env => \%env },
         $^X, '-MSocket', '-e', '
             $| = 1;
             socketpair(my $reader, my $writer, AF_UNIX, SOCK_STREAM, 0) or die;
