@@ -249,6 +249,7 @@ const struct inlets_config_key  inlets_conf_keys[] = {
 
     { .path = "tunnels[]",
       .type = INLETS_CONFIG_LIST,
+      .flags = INLETS_CONFIG_EMPTY,
       .id = INLETS_KEY_TUNNELS,
       .since = "0.1.0",
       .meaning = "The tunnels, at most 1000. Without it, and with "

@@ -317,6 +317,22 @@ inlets_config_one_map(struct inlets_config_walk *w,
 
 
 static int
+inlets_config_no_list(struct inlets_config_walk *w,
+    const struct inlets_config_key *key)
+{
+    if (!(key->flags & INLETS_CONFIG_EMPTY)) {
+        return 0;
+    }
+
+    if (inlets_config_emit(w, key, INLETS_CONFIG_ENTER, 0, NULL) != 0) {
+        return -1;
+    }
+
+    return inlets_config_emit(w, key, INLETS_CONFIG_LEAVE, 0, NULL);
+}
+
+
+static int
 inlets_config_list(struct inlets_config_walk *w,
     const struct inlets_config_key *key)
 {
@@ -326,7 +342,7 @@ inlets_config_list(struct inlets_config_walk *w,
     unsigned i;
 
     if (inlets_config_is_null(w)) {
-        return 0;
+        return inlets_config_no_list(w, key);
     }
 
     if (w->event.type != YAML_SEQUENCE_START_EVENT) {

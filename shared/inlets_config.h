@@ -41,6 +41,8 @@ enum inlets_config_type {
 
 #define INLETS_CONFIG_SECRET   0x01     /* its value is never told */
 #define INLETS_CONFIG_REQUIRED 0x02     /* in each map that could hold it */
+#define INLETS_CONFIG_EMPTY    0x04     /* a list with nothing behind its key
+                                           is empty, not absent */
 
 
 struct inlets_config_choice {

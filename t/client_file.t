@@ -168,7 +168,10 @@ for my $case (['nothing', '', ': the file holds no keys'],
               ['no tunnels', "token: x\n",
                ': names no tunnels; those that the edge lists need '
                . 'credentials'],
-              ['no tunnel', "tunnels: []\n", ':1: tunnels: names no tunnel'])
+              ['no tunnel', "tunnels: []\n", ':1: tunnels: names no tunnel'],
+              ['all of them commented out',
+               "credentials: a:b\ntunnels:\n#- name: x\n",
+               ':2: tunnels: names no tunnel'])
 {
     faults(@$case);
 }
