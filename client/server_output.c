@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -14,31 +15,41 @@
 
 
 #define CHUNK          16384
+#define PATIENCE       1000     /* ms, with who reads it */
 #define LOOK_INTERVAL  20       /* ms, for the last lines */
 #define LOOKS          50
 
 
-/* What can't be written is lost: nginx is not to wait for it, or to end. */
+/*
+ * What nobody reads is lost: nginx is not to wait for it.  There is room for
+ * PIPE_BUF bytes at least when poll() says so.  False: it was not read.
+ */
 
-static void
-write_all(const char *buf, size_t len)
+static bool
+write_all(const char *buf, size_t len, bool patient)
 {
     struct pollfd  pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
     while (len > 0) {
-        ssize_t  n = write(STDOUT_FILENO, buf, len);
+        ssize_t  n;
+
+        if (poll(&pfd, 1, patient ? PATIENCE : 0) <= 0) {
+            return false;
+        }
+
+        patient = true;
+        n = write(STDOUT_FILENO, buf, len < PIPE_BUF ? len : PIPE_BUF);
 
         if (n > 0) {
             buf += n;
             len -= (size_t) n;
 
-        } else if (n < 0 && errno == EAGAIN) {
-            (void) poll(&pfd, 1, -1);
-
-        } else if (n == 0 || errno != EINTR) {
-            return;
+        } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+            return false;
         }
     }
+
+    return true;
 }
 
 
@@ -47,6 +58,7 @@ write_all(const char *buf, size_t len)
 static _Noreturn void
 copy(int fd)
 {
+    bool  reads = true;
     char  buf[CHUNK];
 
     (void) setpgid(0, 0);
@@ -55,7 +67,7 @@ copy(int fd)
         ssize_t  n = read(fd, buf, sizeof(buf));
 
         if (n > 0) {
-            write_all(buf, (size_t) n);
+            reads = write_all(buf, (size_t) n, reads);
 
         } else if (n == 0 || errno != EINTR) {
             _exit(0);

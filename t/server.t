@@ -625,6 +625,28 @@ $server->stop();
 }
 
 
+# Nobody reads it: visitors don't wait.
+
+{
+    my $pid = spawn('server', { stderr => $t->dir() . '/unread.err',
+                                env => \%env },
+        $^X, '-MSocket', '-e', '
+            $^F = 255;
+            socketpair(my $reader, my $writer, AF_UNIX, SOCK_STREAM, 0) or die;
+            open STDOUT, ">&", $writer or die;
+            exec @ARGV or die',
+        $program, 'server', '--nginx', $nginx, @built_in, @small, '-t', 'x',
+        '--workers', '1', '--access-log', '-');
+    my $answers = sub { ($t->get('/' . 'x' x 2000, port => $port) || {})
+                        ->{status} // 0 };
+
+    ok((wait_for { eval { $answers->() } } 20), 'standard output is not read');
+    is((grep { $answers->() == 404 } 1 .. 400), 400, 'which holds nobody up');
+    kill 'TERM', $pid;
+    is(Inlets::Test::reap($pid, 20), 0, 'ended');
+}
+
+
 # TLS: HTTPS and wss on one port.
 
 SKIP: {
