@@ -692,3 +692,10 @@ inlets_session_streams(const struct inlets_session *session)
 
     return n;
 }
+
+
+bool
+inlets_session_is_worn(const struct inlets_session *session)
+{
+    return session->worn;
+}

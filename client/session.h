@@ -84,6 +84,7 @@ const struct inlets_welcome *inlets_session_welcome(
 const char *inlets_session_host(const struct inlets_session *session);
 uint32_t inlets_session_port(const struct inlets_session *session);
 uint32_t inlets_session_streams(const struct inlets_session *session);
+bool inlets_session_is_worn(const struct inlets_session *session);
 
 
 /* From the links. */

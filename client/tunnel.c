@@ -142,7 +142,6 @@ tunnel_over(struct inlets_tunnel *t, int status)
     }
 
     t->over = true;
-    t->failed = status != EXIT_SUCCESS;
     t->retry_at = 0;
 
     inlets_session_destroy(t->next);
@@ -494,7 +493,7 @@ leave_edge(struct inlets_tunnel *t)
     struct inlets_session  *session = t->current;
 
     if (session == NULL || t->drain_deadline == 0
-        || t->attempts < TUNNEL_MOVES)
+        || t->attempts < TUNNEL_MOVES || inlets_session_is_worn(session))
     {
         return false;
     }

@@ -68,7 +68,6 @@ struct inlets_tunnel {
     bool                    moving;         /* next has other settings */
     bool                    refused;        /* current has older ones */
     bool                    leaves_place;   /* and another name or port */
-    bool                    failed;
     bool                    reporting;      /* each failure, from now on */
     bool                    stopping;
     bool                    over;
